@@ -1,0 +1,1 @@
+"""mailframe: a mail server that is a Python library."""

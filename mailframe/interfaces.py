@@ -1,0 +1,561 @@
+"""Every interface of the framework: mail store, delivery queue, authenticator, directory, and their optional powers.
+
+Implement the few methods of the interface you need; what may wait is declared C{-> Awaitable[T]}, so both C{async def}
+methods and methods that return a Deferred fit. Optional powers are interfaces of their own: a class that implements one
+is asked, for one that does not the framework does the work in a general way. Errors are those of L{mailframe.errors};
+anything else that is raised is taken for a fault, logged and answered neutrally. The contract suites in
+L{mailframe.testing} check an implementation.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from attrs import field, frozen
+from zope.interface import Attribute, Interface
+
+from mailframe.address import Address
+
+if TYPE_CHECKING:
+    from mailframe.envelope import Envelope
+    from mailframe.hooks import Outcome, Verdict
+    from mailframe.site import Site
+    from mailframe.spool import Message
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+FlagSet: TypeAlias = frozenset[str]
+"""The flags of a message: system flags with their backslash in their RFC 3501 spelling (C{\\Seen}), and keywords."""
+
+SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = "\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"
+SYSTEM_FLAGS: FlagSet = frozenset({SEEN, ANSWERED, FLAGGED, DELETED, DRAFT})
+
+
+@frozen
+class MailboxInfo:
+    """
+    A mailbox as LIST shows it.
+
+    @ivar name: levels separated by C{/}; the inbox is C{INBOX}.
+    @ivar selectable: C{False} for a mere parent of others (C{\\Noselect}).
+    """
+
+    name: str
+    selectable: bool = True
+
+
+@frozen
+class MailboxState:
+    """
+    The numbers of a mailbox at one moment.
+
+    @ivar uidvalidity: changes when UIDs lose their meaning (RFC 3501 2.3.1.1); 1 to 2**32-1.
+    @ivar uidnext: greater than every UID ever given out.
+    @ivar highestmodseq: grows with every change (RFC 7162 3.1.2); 0 means that mod-sequences are not kept.
+    @ivar messages: how many there are.
+    @ivar unseen: how many of them lack C{\\Seen}.
+    @ivar recent: the first UID that no session has been told of as C{\\Recent}; equal to C{uidnext} when there is none.
+    """
+
+    uidvalidity: int
+    uidnext: int
+    highestmodseq: int
+    messages: int
+    unseen: int
+    recent: int
+
+
+@frozen
+class Entries:
+    """
+    Messages of a mailbox, as three sequences of one length, in ascending order of UID.
+
+    @ivar uids: their UIDs.
+    @ivar flags: the flags of each.
+    @ivar modseqs: the mod-sequence of each; all 0 where none are kept.
+    """
+
+    uids: Sequence[int]
+    flags: Sequence[FlagSet]
+    modseqs: Sequence[int]
+
+
+@frozen
+class Changes:
+    """
+    What happened in a mailbox after some mod-sequence.
+
+    @ivar state: the numbers now, after these changes.
+    @ivar entries: messages that are new or whose flags changed.
+    @ivar expunged: UIDs that are gone, ascending.
+    """
+
+    state: MailboxState
+    entries: Entries
+    expunged: Sequence[int]
+
+
+class Fact(enum.Enum):
+    """What L{IMailbox.facts} can tell of a message: the two every mailbox knows, then those of L{IDigested}."""
+
+    SIZE = "size"
+    """int: octets of the whole message (RFC822.SIZE)."""
+    INTERNAL_DATE = "internal_date"
+    """int: seconds since the epoch, UTC."""
+
+    ENVELOPE = "envelope"
+    """bytes: as IMAP sends it."""
+    BODYSTRUCTURE = "bodystructure"
+    """bytes: as IMAP sends it."""
+    BODY = "body"
+    """bytes: the form without extension data."""
+    OUTLINE = "outline"
+    """bytes: where its parts are (L{mailframe.message.outline})."""
+    HEAD = "head"
+    """bytes: the header with its empty line."""
+    SENT = "sent"
+    """int or None: the Date field, seconds since the epoch, UTC."""
+    SUBJECT = "subject"
+    """str: decoded."""
+    BASE_SUBJECT = "base_subject"
+    """str: as RFC 5256 2.1 extracts it."""
+    FROM = "from"
+    """str: sort key of RFC 5256."""
+    TO = "to"
+    """str: sort key of RFC 5256."""
+    CC = "cc"
+    """str: sort key of RFC 5256."""
+    MESSAGE_ID = "message_id"
+    """bytes or None."""
+    REFERENCES = "references"
+    """bytes: message ids separated by spaces, oldest first."""
+
+
+BASIC_FACTS = frozenset({Fact.SIZE, Fact.INTERNAL_DATE})
+
+
+@frozen
+class Appended:
+    """
+    Where a new message is (RFC 4315 APPENDUID).
+
+    @ivar uid: its UID.
+    """
+
+    uidvalidity: int
+    uid: int
+
+
+@frozen
+class Copied:
+    """
+    Where copies are (RFC 4315 COPYUID): the two sequences have one length; messages that were gone are left out.
+
+    @ivar source: UIDs that were copied, ascending.
+    @ivar target: the UIDs of the copies, ascending.
+    """
+
+    uidvalidity: int
+    source: Sequence[int]
+    target: Sequence[int]
+
+
+class StoreMode(enum.Enum):
+    """How L{IMailbox.store_flags} changes flags."""
+
+    SET = "set"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@frozen
+class Filing:
+    """One place a delivered message goes to."""
+
+    account: str
+    mailbox: str = "INBOX"
+    flags: FlagSet = frozenset()
+
+
+# --- mail store ------------------------------------------------------------------------------------------------------
+
+
+class IMailStore(Interface):
+    """
+    Mail of any number of accounts.
+
+    An account's name is the string an L{IAuthenticator} puts into L{Identity.account} and an L{IDirectory}
+    into L{AccountEntry.account}; the framework passes it on and does not look inside.
+    """
+
+    def open(account: str) -> Awaitable[IAccount]:
+        """
+        Return an account's mail. Called at each login and, without L{IBulkDelivery}, for each delivery.
+
+        @raise mailframe.errors.NoSuchAccount: there is none of that name.
+        """
+
+
+class IBulkDelivery(Interface):
+    """Optional power of an L{IMailStore}: store one message for many accounts in one step."""
+
+    def deliver(message: Message, filings: Sequence[Filing]) -> Awaitable[Mapping[Filing, Exception]]:
+        """
+        Store the message at every place, durably when this returns. INBOX is made when it is not there.
+
+        @return: the filings that did not succeed, with their L{mailframe.errors.MailError};
+            the others did. Empty means that all is well.
+        """
+
+
+class IAccount(Interface):
+    """
+    The mailboxes of one account.
+
+    Names are Unicode, levels are separated by C{/}, and the framework has checked each name it passes: no empty level,
+    no control characters, bounded in length and depth, INBOX in capitals (RFC 3501 5.1).
+    """
+
+    def mailboxes() -> Awaitable[Sequence[MailboxInfo]]:
+        """Return all mailboxes, INBOX among them always; a parent that is no mailbox may be left out."""
+
+    def mailbox(name: str) -> Awaitable[IMailbox]:
+        """
+        Open a mailbox.
+
+        @raise mailframe.errors.NoSuchMailbox: there is none, or it cannot be selected.
+        """
+
+    def create(name: str) -> Awaitable[None]:
+        """
+        Make a mailbox and its missing parents (RFC 3501 6.3.3).
+
+        @raise mailframe.errors.MailboxExists: it is there already.
+        """
+
+    def delete(name: str) -> Awaitable[None]:
+        """
+        Remove a mailbox and its messages, but not those below it (RFC 3501 6.3.4): one with children stays as a
+        parent that cannot be selected. UIDs of a later mailbox of the same name must differ, or its UIDVALIDITY.
+
+        @raise mailframe.errors.NoSuchMailbox: there is none.
+        @raise mailframe.errors.NotPermitted: it is INBOX, or it has children and cannot be selected anyway.
+        """
+
+    def rename(old: str, new: str) -> Awaitable[None]:
+        """
+        Rename a mailbox and all below it (RFC 3501 6.3.5). Renaming INBOX moves its messages to the new mailbox,
+        leaves INBOX empty, and touches none of its children.
+
+        @raise mailframe.errors.NoSuchMailbox: there is no C{old}.
+        @raise mailframe.errors.MailboxExists: there is a C{new}.
+        @raise mailframe.errors.NotPermitted: C{new} lies below C{old}.
+        """
+
+    def subscriptions() -> Awaitable[Sequence[str]]:
+        """Return the subscribed names, those of deleted mailboxes too (RFC 3501 6.3.9)."""
+
+    def subscribe(name: str, subscribed: bool) -> Awaitable[None]:
+        """Add the name to the subscribed ones or take it away; neither is an error when it is so already."""
+
+
+class IMailbox(Interface):
+    """
+    One mailbox. It knows UIDs, never sequence numbers, and nothing of any protocol.
+
+    A change is durable when the call that makes it returns, and is seen by every later call, through whichever
+    object. Messages never change; only flags do.
+    """
+
+    id: str = Attribute("Identifies the mailbox in the store for ever, also after a rename: equal for equal mailboxes.")
+    name: str = Attribute("Its name when it was opened.")
+
+    def state() -> Awaitable[MailboxState]:
+        """
+        Return the numbers of now.
+
+        @raise mailframe.errors.NoSuchMailbox: it was deleted (so may every method below).
+        """
+
+    def entries() -> Awaitable[Changes]:
+        """Return all messages: L{Changes} since the beginning, without the expunged ones."""
+
+    def facts(uids: Sequence[int], wanted: Sequence[Fact]) -> Awaitable[Sequence[tuple[Any, ...]]]:
+        """
+        Return what is known of messages, in bulk: one tuple C{(uid, fact, fact ...)} a message, by ascending UID.
+
+        @param uids: ascending; those that do not exist (any more) are left out of the answer.
+        @param wanted: only L{BASIC_FACTS}, unless the mailbox provides L{IDigested}.
+        """
+
+    def read(uid: int, start: int = 0, length: int | None = None) -> Awaitable[bytes]:
+        """
+        Return octets of a message; fewer than asked for where it ends. Big messages are asked for in pieces.
+
+        @param length: C{None} is all from C{start} on.
+        @raise mailframe.errors.NoSuchMessage: it was expunged.
+        """
+
+    def append(message: Message, flags: FlagSet, internal_date: int | None) -> Awaitable[Appended]:
+        """
+        Add a message; durable when this returns.
+
+        @param internal_date: seconds since the epoch, UTC; C{None} is now.
+        @raise mailframe.errors.OverQuota: there is no room.
+        """
+
+    def store_flags(
+        uids: Sequence[int], mode: StoreMode, flags: FlagSet, unchanged_since: int | None = None
+    ) -> Awaitable[Sequence[int]]:
+        """
+        Change flags of messages. Each whose flags really change gets a new, higher mod-sequence.
+
+        @param uids: ascending; those that do not exist are passed over.
+        @param unchanged_since: leave alone the messages whose mod-sequence is greater (RFC 7162 3.1.3).
+        @return: the UIDs left alone for that reason, ascending.
+        @raise mailframe.errors.BadFlags: a keyword is too long, or there are too many of them.
+        """
+
+    def expunge(uids: Sequence[int], only_deleted: bool = True) -> Awaitable[Sequence[int]]:
+        """
+        Remove messages for good.
+
+        @param only_deleted: pass over those that lack C{\\Deleted} at this moment.
+        @return: the UIDs that were removed, ascending.
+        """
+
+    def copy(uids: Sequence[int], target: IMailbox) -> Awaitable[Copied]:
+        """
+        Copy messages with their flags and internal dates into another mailbox of the same store, all or none.
+
+        @param uids: ascending; those that do not exist are passed over.
+        @raise mailframe.errors.NoSuchMailbox: the target was deleted.
+        @raise mailframe.errors.OverQuota: there is no room.
+        """
+
+    def watch(changed: Callable[[], None]) -> Callable[[], None]:
+        """
+        Call C{changed} in the reactor soon after every change of this mailbox, by whomever; several may share a call.
+        It says only that something changed: the watcher then reads what did.
+
+        @return: call this to end it.
+        """
+
+
+class IChanges(Interface):
+    """Optional power of an L{IMailbox}: cheap answers to "what is new?". Without it all entries are compared."""
+
+    def changes(since: int) -> Awaitable[Changes]:
+        """
+        Return what happened after a mod-sequence.
+
+        @param since: an earlier C{highestmodseq}, at least 1.
+        """
+
+
+class IDigested(Interface):
+    """Optional power of an L{IMailbox}: L{IMailbox.facts} answers every L{Fact}, computed when the message came."""
+
+
+class IMovable(Interface):
+    """Optional power of an L{IMailbox}: move in one step. Without it: copy, then expunge."""
+
+    def move(uids: Sequence[int], target: IMailbox) -> Awaitable[Copied]:
+        """Like L{IMailbox.copy}, and the originals are gone in the same step (RFC 6851)."""
+
+
+class IRecent(Interface):
+    """Optional power of an L{IMailbox}: keep which messages are C{\\Recent}. Without it none ever is."""
+
+    def claim_recent() -> Awaitable[int]:
+        """Return L{MailboxState.recent} and set it to C{uidnext}, in one step: one session is told of each message."""
+
+
+# --- who is known, who may enter -------------------------------------------------------------------------------------
+
+
+@frozen
+class AccountEntry:
+    """
+    An address with mail of its own.
+
+    @ivar account: its name in the mail store.
+    """
+
+    account: str
+
+
+@frozen
+class AliasEntry:
+    """
+    An address that stands for others.
+
+    @ivar targets: where its mail goes; looked up in turn, a bounded number of times.
+    """
+
+    targets: tuple[Address, ...]
+
+
+class IDirectory(Interface):
+    """Who is known here."""
+
+    def find(address: Address) -> Awaitable[AccountEntry | AliasEntry | None]:
+        """
+        Look an address up, exactly as given; case folding of the local part is this method's business.
+
+        @return: C{None} when it is unknown.
+        @raise mailframe.errors.Temporary: it cannot be known now: the client is told 451, never 550.
+        """
+
+
+@frozen
+class Identity:
+    """
+    Somebody who has authenticated.
+
+    @ivar account: the name in the mail store.
+    @ivar addresses: what this account may send as; C{None} is only the address that C{account} spells.
+    """
+
+    account: str
+    addresses: frozenset[Address] | None = None
+
+
+@frozen
+class Password:
+    """
+    A user name and a password, as SASL PLAIN, LOGIN and the LOGIN and PASS commands give them.
+
+    @ivar username: with a domain: the session has added the default one.
+    """
+
+    username: str
+    password: str = field(repr=False)
+
+
+Credentials: TypeAlias = Password
+
+
+class IAuthenticator(Interface):
+    """Decides who may enter."""
+
+    def authenticate(credentials: Credentials) -> Awaitable[Identity]:
+        """
+        Check credentials; for unknown users this must take as long as for known ones.
+
+        @raise mailframe.errors.BadCredentials: they are wrong.
+        @raise mailframe.errors.Temporary: nobody can tell now; the client is not blamed.
+        """
+
+
+class IAccounts(Interface):
+    """Optional power of a directory: accounts and aliases can be changed, as the C{mailframe} command does."""
+
+    def add_account(address: Address, password: str) -> Awaitable[None]:
+        """@raise mailframe.errors.AlreadyExists: there is such an account or alias."""
+
+    def set_password(address: Address, password: str) -> Awaitable[None]:
+        """@raise mailframe.errors.NoSuchAccount: there is none."""
+
+    def remove_account(address: Address) -> Awaitable[None]:
+        """
+        Remove the account and its mail.
+
+        @raise mailframe.errors.NoSuchAccount: there is none.
+        """
+
+    def accounts() -> Awaitable[Sequence[Address]]:
+        """Return all, sorted."""
+
+    def add_alias(address: Address, targets: Sequence[Address]) -> Awaitable[None]:
+        """@raise mailframe.errors.AlreadyExists: there is such an account or alias."""
+
+    def remove_alias(address: Address) -> Awaitable[None]:
+        """@raise mailframe.errors.NoSuchAccount: there is no such alias."""
+
+    def aliases() -> Awaitable[Sequence[tuple[Address, Sequence[Address]]]]:
+        """Return all with their targets, sorted."""
+
+
+class IRecipientCheck(Interface):
+    """Optional power of a delivery target: say at RCPT time whether a recipient is known."""
+
+    def check(recipient: Address) -> Awaitable[Verdict | None]:
+        """Return L{mailframe.hooks.Reject} with 5.1.1 for one that is unknown, C{None} for one that is welcome."""
+
+
+# --- delivery queue --------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Leased:
+    """
+    One recipient of a queued message, lent to one runner for a time.
+
+    @ivar key: names this recipient of this message in the queue.
+    @ivar id: the message's id; recipients of one message share it.
+    @ivar envelope: of the message, with this recipient alone.
+    @ivar attempts: how many were made before.
+    @ivar queued: when the message came, seconds since the epoch.
+    """
+
+    key: int
+    id: str
+    envelope: Envelope
+    message: Message
+    attempts: int
+    queued: float
+
+
+class IDeliveryQueue(Interface):
+    """Messages that still have to go somewhere, a state for each recipient."""
+
+    def put(id: str, envelope: Envelope, message: Message, due: float) -> Awaitable[None]:
+        """
+        Take a message for all recipients of its envelope; durable when this returns.
+
+        @param due: when the first attempt may be made, seconds since the epoch.
+        """
+
+    def lease(now: float, until: float, limit: int) -> Awaitable[Sequence[Leased]]:
+        """
+        Lend recipients that are due, the longest due first; nobody else is lent them before C{until}.
+        A runner that dies has lent them until then, and no longer.
+        """
+
+    def settle(now: float, outcomes: Mapping[int, tuple[Outcome, float | None]]) -> Awaitable[None]:
+        """
+        Record how attempts ended; durable when this returns.
+
+        @param outcomes: for each key the outcome and, for L{mailframe.hooks.Retry}, when it is due again.
+            Recipients with another outcome leave the queue, and the message with the last of them.
+        """
+
+    def next_due(now: float) -> Awaitable[float | None]:
+        """Return when L{lease} will have something to lend, or C{None}: not before something is put."""
+
+
+# --- the world -------------------------------------------------------------------------------------------------------
+
+
+class IResolver(Interface):
+    """The DNS."""
+
+    def names(address: str) -> Awaitable[Sequence[str]]:
+        """
+        Return the host names of an IP address that lead back to it (forward-confirmed reverse DNS), best first.
+
+        @raise mailframe.errors.Temporary: no answer.
+        """
+
+
+class IPart(Interface):
+    """Something a server runs as long as it runs: a store, a queue."""
+
+    def start(site: Site) -> Awaitable[None]:
+        """Begin; nothing is accepted before this is done."""
+
+    def stop() -> Awaitable[None]:
+        """End; everything accepted is durable when this is done."""

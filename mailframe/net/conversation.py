@@ -1,0 +1,303 @@
+"""One client connection as a conversation: octets in, a coroutine that reads and answers, octets out.
+
+The three protocols share this edge: a subclass gives C{converse}, a coroutine that pulls what its reader makes of the
+octets (L{Conversation.pull}), writes answers (L{Conversation.write}) and ends. Answers gather until the conversation
+would wait for the client, so a pipelined group is answered with one write (RFC 2920 3.2). A client that sends faster
+than it is served is paused; so is a conversation whose client does not read (L{Conversation.drained}).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailframe.net.lines import Inbox
+from mailframe.net.tls import TLSInfo, tls_info
+
+T = TypeVar("T")
+
+_log = Logger()
+
+INBOX_OCTETS = 128 * 1024
+"""Octets that may wait unread before the client is paused."""
+OUTBOX_OCTETS = 64 * 1024
+"""Octets of answers that may gather before they are written."""
+LINGER_SECONDS = 10.0
+"""How long a client may take to read the last answer before the connection is cut."""
+
+
+class ConversationOver(Exception):
+    """The conversation cannot go on; it unwinds C{converse}."""
+
+
+class ConnectionGone(ConversationOver):
+    """The client has gone, or stopped sending."""
+
+
+class ClientTooSlow(ConversationOver):
+    """The client let a deadline pass."""
+
+
+class Stopping(ConversationOver):
+    """The server is shutting down, and no command is half done."""
+
+
+@implementer(IPushProducer, IHalfCloseableProtocol)
+class Conversation(Protocol):
+    """
+    @ivar inbox: what has arrived; the reader's to consume.
+    @ivar clock: for deadlines.
+    @ivar on_end: called once with this when the connection is gone and C{converse} has ended.
+    """
+
+    # What Twisted gives is wider than ITransport: TCP, TLS and UNIX transports all pause, start TLS and abort.
+    transport: Any
+
+    def __init__(self, clock: IReactorTime, on_end: Callable[[Any], None] = lambda conversation: None) -> None:
+        self.clock = clock
+        self.on_end = on_end
+        self.inbox = Inbox()
+        self._out: list[bytes] = []
+        self._out_size = 0
+        self._waiting: Deferred[None] | None = None
+        self._draining: Deferred[None] | None = None
+        self._woken = False
+        self._ended = False
+        self._gone = False
+        self._stopping = False
+        self._reading_paused = False
+        self._writing_paused = False
+        self._done = False
+        self._deadline = 0.0
+        self._timer: IDelayedCall | None = None
+        self._linger: IDelayedCall | None = None
+
+    # --- for subclasses ---------------------------------------------------------------------------------------------
+
+    async def converse(self) -> None:
+        """Serve the client from the greeting to the end; the connection is closed when this returns."""
+        raise NotImplementedError("a conversation is defined by its converse()")
+
+    async def sorry(self, reason: ConversationOver) -> None:
+        """Say the last words where the protocol has some: L{ClientTooSlow} and L{Stopping} ended C{converse}."""
+
+    async def pull(self, parse: Callable[[], T | None], seconds: float) -> T:
+        """
+        Wait until the reader makes something of the octets that came.
+
+        @param parse: consumes from C{inbox}; C{None} while that needs more octets. It may raise.
+        @param seconds: how long the client may take.
+        @raise ConversationOver: there is nothing more to come.
+        """
+        deadline = self.clock.seconds() + seconds
+        while (parsed := parse()) is None:
+            if self._stopping:
+                raise Stopping
+            if self._ended:
+                raise ConnectionGone
+            await self.wait(deadline - self.clock.seconds())
+        if len(self.inbox) < INBOX_OCTETS:
+            self._resume_reading()
+        return parsed
+
+    async def wait(self, seconds: float) -> None:
+        """
+        Write what has gathered, and wait for octets or for L{wake}.
+
+        @raise ClientTooSlow: neither happened in time.
+        @raise ConversationOver: there is nothing more to come.
+        """
+        self.flush()
+        if self._woken:
+            self._woken = False
+            return
+        if self._ended:
+            raise ConnectionGone
+        self._resume_reading()
+        self._waiting = Deferred()
+        self._arm(self.clock.seconds() + seconds)
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+        self._woken = False
+
+    def wake(self) -> None:
+        """End the present L{wait}, or the next one if there is none: something happened elsewhere."""
+        self._woken = True
+        if self._waiting is not None and not self._waiting.called:
+            self._waiting.callback(None)
+
+    def write(self, data: bytes) -> None:
+        """Give octets to the client, soon."""
+        self._out.append(data)
+        self._out_size += len(data)
+        if self._out_size >= OUTBOX_OCTETS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Give what has gathered to the transport now."""
+        if self._out and not self._gone:
+            self.transport.write(b"".join(self._out))
+        self._out.clear()
+        self._out_size = 0
+
+    async def drained(self, seconds: float) -> None:
+        """
+        Wait until the client has read most of what was written: between the pieces of long answers.
+
+        @raise ClientTooSlow: it did not in C{seconds}.
+        @raise ConnectionGone: it has gone.
+        """
+        self.flush()
+        if self._gone:
+            raise ConnectionGone
+        if self._writing_paused:
+            self._draining = Deferred()
+            try:
+                await self._draining.addTimeout(seconds, self.clock, _raise_too_slow)
+            finally:
+                self._draining = None
+
+    async def start_tls(self, context_factory: Any) -> None:
+        """Begin TLS on this connection; whatever the client sent ahead in plain text is thrown away."""
+        self.flush()
+        self.inbox.clear()
+        self.transport.startTLS(context_factory)
+
+    @property
+    def tls(self) -> TLSInfo | None:
+        """How the connection is protected; complete once the client has sent something over it."""
+        return tls_info(self.transport)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has gone."""
+        return self._gone
+
+    # --- for the factory --------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End politely: between commands at once, otherwise when the present one is done."""
+        self._stopping = True
+        self.wake()
+
+    def abort(self) -> None:
+        """End now."""
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    # --- called by Twisted ------------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Start to converse."""
+        self.transport.registerProducer(self, True)
+        running = Deferred.fromCoroutine(self._run())
+        running.addErrback(self._broken)
+        running.addCallback(self._finish)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Keep octets for the reader and wake it."""
+        if self._done:
+            return  # the conversation is over, nobody will read this
+        self.inbox.feed(data)
+        if self._waiting is not None:
+            if not self._waiting.called:
+                self._waiting.callback(None)
+        elif len(self.inbox) >= INBOX_OCTETS and not self._reading_paused:
+            self._reading_paused = True
+            self.transport.pauseProducing()
+
+    def readConnectionLost(self) -> None:
+        """The client sends no more but may still read: what it sent is served, then the connection ends."""
+        self._ended = True
+        if self._waiting is not None and not self._waiting.called:
+            self._waiting.errback(ConnectionGone())
+
+    def writeConnectionLost(self) -> None:
+        """The client does not read any more: nothing that we could say matters."""
+        self.abort()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell whoever waits; a command under way goes on to its end."""
+        self._gone = self._ended = True
+        for waiting in (self._waiting, self._draining):
+            if waiting is not None and not waiting.called:
+                waiting.errback(ConnectionGone())
+        for timer in (self._timer, self._linger):
+            if timer is not None and timer.active():
+                timer.cancel()
+        if self._done:
+            self.on_end(self)
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full."""
+        self._writing_paused = True
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer has room again."""
+        self._writing_paused = False
+        if self._draining is not None and not self._draining.called:
+            self._draining.callback(None)
+
+    def stopProducing(self) -> None:
+        """The transport is about to be lost; C{connectionLost} does the rest."""
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            await self.converse()
+        except (ClientTooSlow, Stopping) as reason:
+            await self.sorry(reason)
+        except ConnectionGone:
+            pass  # nobody is there to be told
+
+    def _broken(self, failure: Failure) -> None:
+        _log.failure("conversation failed", failure=failure)
+
+    def _finish(self, _result: object) -> None:
+        self._done = True
+        if self._gone:
+            self.on_end(self)
+            return
+        self.flush()
+        self.inbox.clear()
+        self._resume_reading()  # a connection that is not read never notices its end
+        self._linger = self.clock.callLater(LINGER_SECONDS, self.abort)
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused:
+            self._reading_paused = False
+            if not self._gone and self.transport is not None:
+                self.transport.resumeProducing()
+
+    def _arm(self, deadline: float) -> None:
+        """Set the deadline of the present wait. One timer serves many waits: it is not moved each time, it looks."""
+        self._deadline = deadline
+        if self._timer is None:
+            self._timer = self.clock.callLater(max(0.0, deadline - self.clock.seconds()), self._look)
+        elif self._timer.getTime() > deadline:
+            self._timer.reset(max(0.0, deadline - self.clock.seconds()))
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._waiting is None or self._waiting.called:
+            return  # a command is being served; the next wait arms again
+        if self.clock.seconds() < self._deadline:
+            self._arm(self._deadline)
+        else:
+            self._waiting.errback(ClientTooSlow())
+
+
+def _raise_too_slow(_result: object, _seconds: float) -> None:
+    raise ClientTooSlow
