@@ -31,6 +31,8 @@ OUTBOX_OCTETS = 64 * 1024
 """Octets of answers that may gather before they are written."""
 LINGER_SECONDS = 10.0
 """How long a client may take to read the last answer before the connection is cut."""
+PULLS_A_TURN = 100
+"""Commands that a client may send ahead and have served before other connections get their turn."""
 
 
 class ConversationOver(Exception):
@@ -69,6 +71,8 @@ class Conversation(Protocol):
         self._waiting: Deferred[None] | None = None
         self._draining: Deferred[None] | None = None
         self._woken = False
+        self._fed = False
+        self._pulled = 0
         self._ended = False
         self._gone = False
         self._stopping = False
@@ -92,16 +96,20 @@ class Conversation(Protocol):
         """
         Wait until the reader makes something of the octets that came.
 
+        A client that does not read what it was told is not served further until it does.
+
         @param parse: consumes from C{inbox}; C{None} while that needs more octets. It may raise.
         @param seconds: how long the client may take.
         @raise ConversationOver: there is nothing more to come.
         """
         deadline = self.clock.seconds() + seconds
+        if self._writing_paused:
+            await self.drained(seconds)
+        self._pulled += 1
+        if self._pulled > PULLS_A_TURN:
+            await self._let_others()
+        self._fed = False
         while (parsed := parse()) is None:
-            if self._stopping:
-                raise Stopping
-            if self._ended:
-                raise ConnectionGone
             await self.wait(deadline - self.clock.seconds())
         if len(self.inbox) < INBOX_OCTETS:
             self._resume_reading()
@@ -109,25 +117,17 @@ class Conversation(Protocol):
 
     async def wait(self, seconds: float) -> None:
         """
-        Write what has gathered, and wait for octets or for L{wake}.
+        Write what has gathered, and wait for octets or for L{wake}; not at all if either came since the last time.
 
         @raise ClientTooSlow: neither happened in time.
         @raise ConversationOver: there is nothing more to come.
         """
         self.flush()
-        if self._woken:
-            self._woken = False
-            return
-        if self._ended:
-            raise ConnectionGone
-        self._resume_reading()
-        self._waiting = Deferred()
-        self._arm(self.clock.seconds() + seconds)
-        try:
-            await self._waiting
-        finally:
-            self._waiting = None
-        self._woken = False
+        if self._stopping:
+            raise Stopping
+        if not (self._woken or self._fed):
+            await self._something(seconds)
+        self._woken = self._fed = False
 
     def wake(self) -> None:
         """End the present L{wait}, or the next one if there is none: something happened elsewhere."""
@@ -170,6 +170,8 @@ class Conversation(Protocol):
         """Begin TLS on this connection; whatever the client sent ahead in plain text is thrown away."""
         self.flush()
         self.inbox.clear()
+        # Twisted registers us anew at the TLS layer, which would never tell us to resume what the old one paused.
+        self._writing_paused = False
         self.transport.startTLS(context_factory)
 
     @property
@@ -208,6 +210,7 @@ class Conversation(Protocol):
         if self._done:
             return  # the conversation is over, nobody will read this
         self.inbox.feed(data)
+        self._fed = True
         if self._waiting is not None:
             if not self._waiting.called:
                 self._waiting.callback(None)
@@ -227,6 +230,7 @@ class Conversation(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell whoever waits; a command under way goes on to its end."""
+        was_done = self._done
         self._gone = self._ended = True
         for waiting in (self._waiting, self._draining):
             if waiting is not None and not waiting.called:
@@ -234,7 +238,7 @@ class Conversation(Protocol):
         for timer in (self._timer, self._linger):
             if timer is not None and timer.active():
                 timer.cancel()
-        if self._done:
+        if was_done:
             self.on_end(self)
 
     def pauseProducing(self) -> None:
@@ -254,11 +258,31 @@ class Conversation(Protocol):
 
     async def _run(self) -> None:
         try:
-            await self.converse()
-        except (ClientTooSlow, Stopping) as reason:
-            await self.sorry(reason)
-        except ConnectionGone:
+            try:
+                await self.converse()
+            except (ClientTooSlow, Stopping) as reason:
+                await self.sorry(reason)
+        except ConversationOver:
             pass  # nobody is there to be told
+
+    async def _something(self, seconds: float) -> None:
+        if self._ended:
+            raise ConnectionGone
+        self._pulled = 0
+        self._waiting = Deferred()
+        self._arm(self.clock.seconds() + seconds)
+        self._resume_reading()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+    async def _let_others(self) -> None:
+        self.flush()
+        self._pulled = 0
+        turn: Deferred[None] = Deferred()
+        self.clock.callLater(0, turn.callback, None)
+        await turn
 
     def _broken(self, failure: Failure) -> None:
         _log.failure("conversation failed", failure=failure)
