@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+import idna
 from attrs import frozen
 
 LOCAL_PART_OCTETS = 64
@@ -16,10 +17,12 @@ _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]"
 _DOT_STRING = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 # quoted-string of RFC 5321 4.1.2: printable ASCII, no control characters, so nothing in it can break a line.
 _QUOTED_STRING = re.compile(r'"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*"')
-_LABEL = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9_\-\u0080-\U0010ffff]*[A-Za-z0-9\u0080-\U0010ffff])?"
+# No host name has an underscore (RFC 1123 2.1), and hosts that send mail have them all the same.
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_\-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-# C1 controls and the Unicode line separators are no part of any sensible address and would break log lines.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
+# C1 controls, the Unicode line separators and the marks that turn the direction of text around are no part of any
+# sensible address; they would break log lines, or show them as something else.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 @frozen
@@ -28,7 +31,8 @@ class Address:
     A mailbox's address; build it with L{Address.parse}, which checks it.
 
     @ivar local: the local part, unquoted: C{john smith}, not C{"john smith"}; case is kept.
-    @ivar domain: the domain in lower case, or an address literal such as C{[192.0.2.1]}.
+    @ivar domain: the domain in lower case and in A-labels (RFC 5890: C{xn--...}), so that each has one spelling and
+        can be looked up; or an address literal such as C{[192.0.2.1]}.
     """
 
     local: str
@@ -80,18 +84,30 @@ def quote_local(local: str) -> str:
 
 def parse_domain(text: str) -> str:
     """
-    Return a domain or address literal in its one spelling: lower case.
+    Return a domain or address literal in its one spelling: lower case, A-labels for U-labels (RFC 6531 3.2).
 
     @raise ValueError: it is neither a domain nor an address literal.
     """
     if text.startswith("[") and text.endswith("]"):
         return f"[{_literal(text[1:-1])}]"
-    if len(text.encode("utf-8")) > DOMAIN_OCTETS or not _DOMAIN.fullmatch(text) or _UNSAFE.search(text):
+    domain = text.lower() if text.isascii() else _a_labels(text)
+    if len(domain) > DOMAIN_OCTETS or not _DOMAIN.fullmatch(domain):
         raise ValueError("the domain is not a host name")
-    return text.lower()
+    return domain
+
+
+def _a_labels(text: str) -> str:
+    if len(text) > DOMAIN_OCTETS:
+        raise ValueError("the domain is not a host name")
+    try:
+        return idna.encode(text, uts46=True).decode("ascii")
+    except UnicodeError:
+        raise ValueError("the domain is not an internationalized host name (RFC 5891)") from None
 
 
 def _literal(text: str) -> str:
+    if "%" in text:  # Python takes anything behind it for the name of an interface
+        raise ValueError("the address literal is not an IP address")
     try:
         if text[:5].lower() == "ipv6:":
             return f"IPv6:{ipaddress.IPv6Address(text[5:])}"
