@@ -1,0 +1,41 @@
+"""Comments in structured fields: nested parentheses outside of quoted strings (RFC 5322 3.2.2)."""
+
+from __future__ import annotations
+
+import re
+
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[^"()\\]++|\\.?|\(|\)', re.DOTALL)
+
+
+def strip(value: bytes) -> bytes:
+    """Return the value with each comment replaced by a blank; one that never ends reaches to the end."""
+    if b"(" not in value:
+        return value
+    kept = []
+    depth = 0
+    position = 0
+    while position < len(value):
+        if depth:  # a double quote means nothing inside a comment
+            position, depth = skip(value, position, depth)
+            continue
+        token = _TOKEN.match(value, position)
+        assert token is not None  # the alternatives cover every octet
+        position = token.end()
+        if token[0] == b"(":
+            depth = 1
+            kept.append(b" ")
+        elif token[0] != b")":
+            kept.append(token[0])
+    return b"".join(kept)
+
+
+_IN_COMMENT = re.compile(rb"(?:[^()\\]++|\\.)*+([()])?", re.DOTALL)
+
+
+def skip(value: bytes, position: int, depth: int) -> tuple[int, int]:
+    """Go on from inside a comment to the next parenthesis; return the position behind it and the depth there."""
+    stop = _IN_COMMENT.match(value, position)
+    assert stop is not None  # it matches the empty string
+    if stop[1] is None:
+        return len(value), 0
+    return stop.end(), depth + (1 if stop[1] == b"(" else -1)

@@ -1,0 +1,63 @@
+"""ENVELOPE: a message's header as IMAP structures it (RFC 3501 7.4.2, RFC 9051 7.5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from mailframe.message import addresses, headers
+from mailframe.message.addresses import Address, Mailbox
+from mailframe.message.limits import DEFAULT, Limits
+from mailframe.message.quoting import nstring, string
+
+AddressFields: TypeAlias = "dict[bytes, Sequence[Address]]"
+"""The address lists of a header by lower-case field name; fields that are not there are not in it."""
+
+_FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
+_DEFAULTS = {b"sender": b"from", b"reply-to": b"from"}
+_END_OF_GROUP = b"(NIL NIL NIL NIL)"
+
+
+def envelope(fields: list[headers.Field], limits: Limits = DEFAULT) -> bytes:
+    """Return the parenthesised ENVELOPE of a header."""
+    index = headers.indexed(fields)
+    return compose(index, address_fields(index, limits))
+
+
+def address_fields(index: headers.Index, limits: Limits = DEFAULT) -> AddressFields:
+    """Parse the six address fields; a field given several times counts as one list, as most servers see it."""
+    return {
+        name: addresses.parse(b",".join([headers.unfold(raw) for raw in index[name]]), limits)
+        for name in _FIELDS
+        if name in index
+    }
+
+
+def compose(index: headers.Index, lists: AddressFields) -> bytes:
+    """Return the parenthesised ENVELOPE; an empty Sender or Reply-To is the same as From."""
+    value = headers.value
+    written: dict[bytes, bytes] = {}
+    for name in _FIELDS:
+        found = lists.get(name)
+        written[name] = _list(found) if found else written.get(_DEFAULTS.get(name, b""), b"NIL")
+    return b"(%b %b %b %b %b)" % (
+        nstring(value(index, b"date")),
+        nstring(value(index, b"subject")),
+        b" ".join(written.values()),
+        nstring(value(index, b"in-reply-to")),
+        nstring(value(index, b"message-id")),
+    )
+
+
+def _list(found: Sequence[Address]) -> bytes:
+    return b"(%b)" % b"".join([_mailbox(each) if isinstance(each, Mailbox) else _group(each) for each in found])
+
+
+def _mailbox(box: Mailbox) -> bytes:
+    # A missing domain is an empty string and never NIL: that would mean a group.
+    return b"(%b %b %b %b)" % (nstring(box.name), nstring(box.route), string(box.local), string(box.domain))
+
+
+def _group(group: addresses.Group) -> bytes:
+    start = b"(NIL NIL %b NIL)" % string(group.name)
+    return start + b"".join(map(_mailbox, group.members)) + _END_OF_GROUP

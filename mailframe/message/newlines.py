@@ -1,0 +1,39 @@
+"""Counting lines in regions of a big buffer, each octet once however the regions overlap."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from attrs import define, field
+
+from mailframe.message.headers import Buffer
+
+BLOCK = 64 * 1024
+"""Octets counted at a time; also the most that is copied from a mapped file."""
+
+
+@define
+class Newlines:
+    """The line ends of a buffer; sums up to each block are made when first a region spans several blocks."""
+
+    buffer: Buffer
+    _sums: list[int] | None = field(default=None, init=False)
+
+    def count(self, start: int, end: int) -> int:
+        """Return how many LF stand in C{buffer[start:end]}."""
+        first, last = -(-start // BLOCK), end // BLOCK  # the whole blocks inside
+        if first >= last:
+            return self._within(start, end)
+        sums = self._sums or self._summed()
+        return self._within(start, first * BLOCK) + sums[last] - sums[first] + self._within(last * BLOCK, end)
+
+    def _within(self, start: int, end: int) -> int:
+        if isinstance(self.buffer, bytes):
+            return self.buffer.count(b"\n", start, end)
+        return self.buffer[start:end].count(b"\n")  # an mmap has no count()
+
+    def _summed(self) -> list[int]:
+        size = len(self.buffer)
+        counts = (self._within(at, min(at + BLOCK, size)) for at in range(0, size, BLOCK))
+        self._sums = list(accumulate(counts, initial=0))
+        return self._sums

@@ -1,0 +1,80 @@
+"""Trace fields: the Return-Path and Received lines that a server puts in front of a message (RFC 5321 4.4)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from mailframe.message import dates, headers
+
+_UNSAFE = re.compile(rb"[\x00-\x20\x7f]+")
+_UNSAFE_IN_COMMENT = re.compile(rb"[\x00-\x1f\x7f()\\]+")
+_LINE = 76
+_LONGEST_WORD = 900
+"""Octets of one value; a line ends at 998 (RFC 5322 2.1.1)."""
+
+
+def return_path(sender: bytes) -> bytes:
+    """
+    Return the Return-Path field with its CRLF.
+
+    @param sender: the reverse-path without angle brackets; empty is the null sender.
+    """
+    return b"Return-Path: <%b>\r\n" % _word(sender)
+
+
+def received(
+    helo: bytes,
+    peer_name: bytes | None,
+    address: bytes,
+    by: bytes,
+    with_: bytes,
+    id: bytes,
+    for_: bytes | None,
+    tls: str | None,
+    when: datetime,
+) -> bytes:
+    """
+    Return the Received field with its CRLF, folded before clauses.
+
+    Values are as validated before; controls and blanks in them, should there be any, become question marks.
+
+    @param helo: what the client called itself in HELO or EHLO, a domain or an address literal.
+    @param peer_name: the name of its address in the DNS, or C{None}.
+    @param address: its address literal, C{[192.0.2.1]} or C{[IPv6:2001:db8::1]}.
+    @param by: our host name.
+    @param with_: the protocol keyword (RFC 3848): C{SMTP}, C{ESMTPSA}, C{LMTP}.
+    @param id: the message's id here.
+    @param for_: the recipient, given only when there is one alone, or recipients learn of each other (RFC 5321 7.2).
+    @param tls: version and cipher for the reader, C{TLSv1.3 TLS_AES_256_GCM_SHA384}; C{None} when there is no TLS.
+    """
+    info = b" ".join([_word(each) for each in (peer_name, address) if each])
+    clauses = [b"Received: from %b (%b)" % (_word(helo) or b"unknown", info), b"by %b" % _word(by)]
+    clauses.append(b"with %b" % _word(with_))
+    if tls:
+        clauses.append(b"(%b)" % _UNSAFE_IN_COMMENT.sub(b"?", tls.encode("ascii", "replace"))[:_LONGEST_WORD])
+    clauses.append(b"id %b" % _word(id))
+    if for_:
+        clauses.append(b"for <%b>" % _word(for_))
+    clauses[-1] += b";"
+    clauses.append(dates.format(when))
+    return _folded(clauses) + b"\r\n"
+
+
+def _word(value: bytes) -> bytes:
+    return _UNSAFE.sub(b"?", value)[:_LONGEST_WORD]
+
+
+def _folded(clauses: list[bytes]) -> bytes:
+    lines = clauses[:1]
+    for clause in clauses[1:]:
+        if len(lines[-1]) + len(clause) < _LINE:
+            lines[-1] += b" " + clause
+        else:
+            lines.append(clause)
+    return b"\r\n\t".join(lines)
+
+
+def hops(head: bytes) -> int:
+    """Return the number of Received fields: how many servers had the message before (RFC 5321 6.3, loop detection)."""
+    return len(headers.index(head).get(b"received", ()))
