@@ -39,4 +39,4 @@ def test_a_code_of_another_class_is_refused_and_the_classes_are_named() -> None:
 
 def test_other_digits_than_ascii_are_refused() -> None:
     with pytest.raises(ValueError, match="RFC 3463"):
-        status.checked("5.١.1")
+        status.checked("5.\N{ARABIC-INDIC DIGIT ONE}.1")

@@ -1,0 +1,1 @@
+"""Messages taken apart: pure functions of octets."""

@@ -1,0 +1,1 @@
+"""The edge: connections, lines, TLS and the DNS."""

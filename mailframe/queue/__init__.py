@@ -1,0 +1,1 @@
+"""Mail that still has to go somewhere."""

@@ -1,0 +1,1 @@
+"""SMTP: MX, submission and LMTP (RFC 5321, 6409, 2033)."""
