@@ -1,0 +1,39 @@
+"""What every delivery queue does alike: one envelope a recipient, and what an outcome means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import evolve
+
+from mailframe.envelope import Envelope
+from mailframe.hooks import Outcome, Retry
+
+LEASED_AT_ONCE = 100
+"""Recipients that one lease lends at most: with small messages in memory that is 25 MiB at worst."""
+
+
+def one_each(envelope: Envelope) -> Iterator[Envelope]:
+    """
+    Yield the envelope for each of its recipients alone.
+
+    @raise ValueError: it has none: such a message would never leave the queue.
+    """
+    if not envelope.recipients:
+        raise ValueError("a message without recipients cannot be queued")
+    for recipient in envelope.recipients:
+        yield evolve(envelope, recipients=(recipient,))
+
+
+def next_attempt(outcome: Outcome, due: float | None) -> float | None:
+    """
+    Return when the recipient is due again, or C{None}: it leaves the queue.
+
+    @param due: as the runner gave it.
+    @raise ValueError: the outcome is L{Retry}, and C{due} says never: nobody would be told.
+    """
+    if not isinstance(outcome, Retry):
+        return None
+    if due is None:
+        raise ValueError("a recipient to be tried again needs a time")
+    return due
