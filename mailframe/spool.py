@@ -14,6 +14,7 @@ from attrs import define, evolve, field, frozen
 
 from mailframe.message import headers, words
 from mailframe.message.digest import Digest, digest
+from mailframe.message.limits import DEFAULT
 
 SMALL = 256 * 1024
 """Octets up to which a message is kept in memory; longer ones go to a file as they arrive."""
@@ -143,6 +144,10 @@ class SpoolWriter:
     _head: bytes = field(default=b"", init=False)
     _path: str | None = field(default=None, init=False)
     _file: int = field(default=-1, init=False)
+    _spill_at: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._spill_at = self._spool.small
 
     @property
     def size(self) -> int:
@@ -160,12 +165,18 @@ class SpoolWriter:
             _write_all(self._file, chunk)
             return
         self._pieces.append(chunk)
-        if self._size > self._spool.small and self._spool.directory is not None:
+        if self._size > self._spill_at and self._spool.directory is not None:
             self._spill()
 
     def _spill(self) -> None:
+        """Go on in a file, unless the header may still be coming: it is looked for again at twice the size."""
+        gathered = b"".join(self._pieces)
+        head, body = headers.split(gathered)
+        if not body and self._size <= DEFAULT.header_bytes:
+            self._pieces, self._spill_at = [gathered], min(2 * self._size, DEFAULT.header_bytes)
+            return
         self._path, self._file = self._spool.new_file()
-        self._head, body = headers.split(b"".join(self._pieces))
+        self._head = head
         self._pieces.clear()
         _write_all(self._file, body)
 
