@@ -19,12 +19,13 @@ _NAMES = """
     iso2022_jp_2004 iso2022_jp_3 iso2022_jp_ext iso2022_kr mac_cyrillic mac_greek mac_iceland mac_latin2
     mac_roman mac_turkish
 """
-_CHARSETS = frozenset(_NAMES.split())
+KNOWN = frozenset(_NAMES.split())
+"""Python's names of the charsets that are decoded; all others are guessed."""
 # What senders declare is often the smaller of two charsets: browsers, too, read the larger one.
 _MEANT = {"ascii": "utf_8", "latin_1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949"}
 _MEANT |= {"iso8859_9": "cp1254", "shift_jis": "cp932", "tis_620": "cp874", "iso8859_11": "cp874"}
-_BY_NAME = {name: name for name in _CHARSETS}
-_BY_NAME |= {alias: name for alias, name in aliases.items() if name in _CHARSETS}
+_BY_NAME = {name: name for name in KNOWN}
+_BY_NAME |= {alias: name for alias, name in aliases.items() if name in KNOWN}
 _BY_NAME |= {"iso_8859_8_i": "iso8859_8", "iso_8859_8_e": "iso8859_8", "ks_c_5601_1987": "cp949", "x_sjis": "cp932"}
 _BY_NAME |= {"unicode_1_1_utf_7": "utf_7", "x_gbk": "gb18030", "x_mac_roman": "mac_roman", "macintosh": "mac_roman"}
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
@@ -41,10 +42,7 @@ def decode(data: bytes, charset: str) -> str:
     name = _BY_NAME.get(_PUNCTUATION.sub("_", charset[:_NAME_OCTETS].lower()).strip("_"))
     if name is None or name in ("ascii", "utf_8"):
         return guess(data)
-    try:
-        text = data.decode(_MEANT.get(name, name), "replace")
-    except UnicodeError:  # some codecs of CPython give up in spite of "replace"
-        return guess(data)
+    text = data.decode(_MEANT.get(name, name), "replace")
     return _SURROGATE.sub("\ufffd", text)  # UTF-7 can spell them; no UTF-8 can carry them
 
 

@@ -29,13 +29,16 @@ def strip(value: bytes) -> bytes:
     return b"".join(kept)
 
 
-_IN_COMMENT = re.compile(rb"(?:[^()\\]++|\\.)*+([()])?", re.DOTALL)
+_IN_COMMENT = re.compile(rb"(?:[^()\\]++|\\.)*+(?:(\(++)|(\)++))?", re.DOTALL)
 
 
 def skip(value: bytes, position: int, depth: int) -> tuple[int, int]:
-    """Go on from inside a comment to the next parenthesis; return the position behind it and the depth there."""
+    """Go on from inside a comment past the next parentheses of one kind; return the position and the depth there."""
     stop = _IN_COMMENT.match(value, position)
     assert stop is not None  # it matches the empty string
-    if stop[1] is None:
+    if stop[1]:
+        return stop.end(), depth + len(stop[1])
+    if stop[2] is None:  # it never ends
         return len(value), 0
-    return stop.end(), depth + (1 if stop[1] == b"(" else -1)
+    closed = min(depth, len(stop[2]))
+    return stop.start(2) + closed, depth - closed

@@ -33,7 +33,7 @@ class Limits:
 
     header_bytes: int = 256 * 1024
     header_fields: int = 1_000
-    mime_header_bytes: int = 1024 * 1024
+    mime_header_bytes: int = 512 * 1024
     parts: int = 1_000
     depth: int = 50
     boundary_bytes: int = 200

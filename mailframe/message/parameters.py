@@ -52,15 +52,17 @@ def parse(value: bytes, limits: Limits = DEFAULT) -> Parametered:
         for match in _PARAMETER.finditer(value, len(first)):
             if len(found) == limits.parameters:
                 break
-            found.append((match[1], _value(match)[: limits.parameter_bytes]))
+            found.append((match[1], _value(match, limits.parameter_bytes)))
     return Parametered(b"".join(first.lower().split()), tuple(found))
 
 
-def _value(match: re.Match[bytes]) -> bytes:
-    quoted, plain = match[2], match[3]
+def _value(match: re.Match[bytes], limit: int) -> bytes:
+    quoted = match[2]
     if quoted is None:
-        return plain.strip()
-    return _QUOTED_PAIR.sub(rb"\1", quoted) if b"\\" in quoted else quoted
+        return match[3].strip()[:limit]
+    if b"\\" in quoted:
+        quoted = _QUOTED_PAIR.sub(rb"\1", quoted[: 2 * limit])
+    return quoted[:limit]
 
 
 def decoded(parameters: Parameters, name: str, limits: Limits = DEFAULT) -> str | None:

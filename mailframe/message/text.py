@@ -24,11 +24,14 @@ def body_text(tree: Tree, head: bytes, body: Buffer, limits: Limits = DEFAULT) -
     """
     Yield the text of each text part, and the header of each embedded message, in the order of the message.
 
-    At most C{limits.text_bytes} octets are decoded; line ends stay as they are.
+    At most C{limits.text_bytes} octets are decoded, and C{limits.mime_header_bytes} of part headers read; line ends
+    stay as they are.
     """
     left = limits.text_bytes
+    header_left = limits.mime_header_bytes + len(head)
     for piece in _leaves(tree):
-        if left <= 0:
+        header_left -= piece.body - piece.header
+        if left <= 0 or header_left < 0:
             return
         header = slice_of(head, body, piece.header, piece.body)
         if piece.message is not None:

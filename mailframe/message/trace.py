@@ -48,9 +48,9 @@ def received(
     @param for_: the recipient, given only when there is one alone, or recipients learn of each other (RFC 5321 7.2).
     @param tls: version and cipher for the reader, C{TLSv1.3 TLS_AES_256_GCM_SHA384}; C{None} when there is no TLS.
     """
-    info = b" ".join([_word(each) for each in (peer_name, address) if each])
-    clauses = [b"Received: from %b (%b)" % (_word(helo) or b"unknown", info), b"by %b" % _word(by)]
-    clauses.append(b"with %b" % _word(with_))
+    clauses = [b"Received: from %b" % (_word(helo) or b"unknown")]
+    clauses += [b"(%b" % _word(peer_name), b"%b)" % _word(address)] if peer_name else [b"(%b)" % _word(address)]
+    clauses += [b"by %b" % _word(by), b"with %b" % _word(with_)]
     if tls:
         clauses.append(b"(%b)" % _UNSAFE_IN_COMMENT.sub(b"?", tls.encode("ascii", "replace"))[:_LONGEST_WORD])
     clauses.append(b"id %b" % _word(id))

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from mailframe.message.addresses import Group, Mailbox, parse
 
-
 NOT_PLAIN = b"(),"
 """Adds no address, and makes the parser go the long way for all that follows."""
 

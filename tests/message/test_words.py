@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailframe.message import charsets, words
 
@@ -108,5 +110,14 @@ def test_charsets_are_known_by_the_names_that_mail_uses(data: bytes, charset: st
     assert charsets.decode(data, charset).rstrip("\ufffd") == text
 
 
-def test_a_codec_that_gives_up_is_no_error() -> None:
-    assert charsets.decode(b"\x1b$)C\x0e\xff\x0f", "iso-2022-kr") is not None
+ESCAPES = st.sampled_from(
+    [b"\x1b$)C", b"\x0e", b"\x0f", b"\x1b(B", b"\x1b$B", b"~{", b"~}", b"+2AA", b"-", b"\xff\xfe"]
+)
+
+
+@pytest.mark.parametrize("charset", sorted(charsets.KNOWN))
+@given(st.lists(st.one_of(ESCAPES, st.binary(max_size=4)), max_size=8).map(b"".join))
+@settings(max_examples=20)
+def test_every_charset_makes_storable_text_of_anything(charset: str, data: bytes) -> None:
+    text = charsets.decode(data, charset)
+    assert text.encode("utf-8").decode("utf-8") == text
