@@ -49,9 +49,11 @@ _ADDR_SPEC = rb"(%b++(?:\.%b++)*+)@(%b++(?:\.%b++)*+)" % ((_ATEXT,) * 4)
 _PLAIN = re.compile(
     rb'[ \t]*+(?:(?:"([^"\\\r\n]++)"|(%b))?[ \t]*+<%b>|%b)[ \t]*+(,|\Z)' % (_PHRASE, _ADDR_SPEC, _ADDR_SPEC)
 )
+_BLANK = rb"[ \t\r\n\0]++"
+_DOMAIN_LITERAL = rb"\[(?:[^\]\\]++|\\.)*+\]?"
+_WORD = rb'[^ \t\r\n\0"\[\]()<>@,;:\\]++'  # atoms with their dots
 _TOKEN = re.compile(
-    rb'[ \t\r\n\0]++|"(?:[^"\\]++|\\.)*+"?|\[(?:[^\]\\]++|\\.)*+\]?|[()<>@,;:]|\\.?|\]|[^ \t\r\n\0"\[\]()<>@,;:\\]++',
-    re.DOTALL,
+    rb"%b|%b|%b|[()<>@,;:\]]|\\.?|%b" % (_BLANK, comments.QUOTED_STRING, _DOMAIN_LITERAL, _WORD), re.DOTALL
 )
 _QUOTED_PAIR = re.compile(rb"\\(.?)", re.DOTALL)
 _BLANKS = b" \t\r\n\0"

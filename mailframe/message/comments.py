@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[^"()\\]++|\\.?|\(|\)', re.DOTALL)
+QUOTED_STRING = rb'"(?:[^"\\]++|\\.)*+"?'
+"""The pattern of a quoted string, which may want its end; with C{re.DOTALL}."""
+_PLAIN = rb'[^"()\\]++'
+_TOKEN = re.compile(rb"%b|%b|\\.?|\(|\)" % (QUOTED_STRING, _PLAIN), re.DOTALL)
+_COMMENT_TEXT = rb"(?:[^()\\]++|\\.)*+"
+_IN_COMMENT = re.compile(rb"%b(?:(\(++)|(\)++))?" % _COMMENT_TEXT, re.DOTALL)
 
 
 def strip(value: bytes) -> bytes:
@@ -27,9 +32,6 @@ def strip(value: bytes) -> bytes:
         elif token[0] != b")":
             kept.append(token[0])
     return b"".join(kept)
-
-
-_IN_COMMENT = re.compile(rb"(?:[^()\\]++|\\.)*+(?:(\(++)|(\)++))?", re.DOTALL)
 
 
 def skip(value: bytes, position: int, depth: int) -> tuple[int, int]:

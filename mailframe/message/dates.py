@@ -13,10 +13,9 @@ _MONTH = {month.lower(): number for number, month in enumerate(MONTHS, 1)}
 # RFC 5322 4.3: the zones of RFC 822, in hours; military letters and all others count as -0000.
 _ZONES = {b"EDT": -4, b"EST": -5, b"CDT": -5, b"CST": -6, b"MDT": -6, b"MST": -7, b"PDT": -7, b"PST": -8}
 
-_DATE_TIME = re.compile(
-    rb"\s*+(?:[A-Za-z]++\.?\s*+,?\s*+)?(\d{1,2})[\s-]++([A-Za-z]{3})[A-Za-z]*+\.?[\s-]++(\d{2,4})(?!\d)"
-    rb"(?:,?\s++(\d{1,2})\s*+[:.]\s*+(\d{1,2})(?:\s*+[:.]\s*+(\d{1,2}))?\s*+([+-]\d{4}|[A-Za-z]{1,5})?)?"
-)
+_DATE = rb"\s*+(?:[A-Za-z]++\.?\s*+,?\s*+)?(\d{1,2})[\s-]++([A-Za-z]{3})[A-Za-z]*+\.?[\s-]++(\d{2,4})(?!\d)"
+_TIME = rb"(?:,?\s++(\d{1,2})\s*+[:.]\s*+(\d{1,2})(?:\s*+[:.]\s*+(\d{1,2}))?\s*+([+-]\d{4}|[A-Za-z]{1,5})?)?"
+_DATE_TIME = re.compile(_DATE + _TIME)
 _INTERNAL_DATE = re.compile(rb"([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d{4})")
 _LONGEST = 1024
 """Octets of a Date field that are looked at."""

@@ -26,8 +26,11 @@ _EMPTY_LINE = re.compile(rb"\r?\n")
 _LAST_LINE = re.compile(rb"\n\r?\n")
 # One field with its continuation lines, or else one line of junk; each match begins where the last one ended and the
 # quantifiers are possessive, so the whole is linear whatever the input.
-_FIELD = re.compile(rb"([!-9;-~\x80-\xff]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?|[^\n]++\n?|\n")
-_RAW_FIELD = re.compile(rb"(([!-9;-~\x80-\xff]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?)|[^\n]++\n?|\n")
+_NAME = rb"([!-9;-~\x80-\xff]++)[ \t]*+:"
+_VALUE = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+"
+_JUNK = rb"[^\n]++\n?|\n"
+_FIELD = re.compile(rb"%b(%b)\n?|%b" % (_NAME, _VALUE, _JUNK))
+_RAW_FIELD = re.compile(rb"(%b%b\n?)|%b" % (_NAME, _VALUE, _JUNK))
 
 
 @frozen

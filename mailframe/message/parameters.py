@@ -14,9 +14,9 @@ from mailframe.message.limits import DEFAULT, Limits
 Parameters: TypeAlias = "tuple[tuple[bytes, bytes], ...]"
 
 # Liberal on purpose: an unquoted value may hold blanks and specials, up to the semicolon, since file names often do.
-_PARAMETER = re.compile(
-    rb';[ \t\r\n]*+([^\s;="]++)[ \t\r\n]*+=[ \t\r\n]*+(?:"((?:[^"\\]++|\\.)*+)|([^;]*+))', re.DOTALL
-)
+_ATTRIBUTE = rb';[ \t\r\n]*+([^\s;="]++)[ \t\r\n]*+=[ \t\r\n]*+'
+_QUOTED_VALUE = rb'"((?:[^"\\]++|\\.)*+)'
+_PARAMETER = re.compile(rb"%b(?:%b|([^;]*+))" % (_ATTRIBUTE, _QUOTED_VALUE), re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 # RFC 2231 3 and 4: name*, name*0, name*0*
 _SECTION = re.compile(rb"(.*?)\*(?:(\d{1,4})(\*)?)?", re.DOTALL)

@@ -28,7 +28,7 @@ _EMBEDDED = frozenset((b"message/rfc822", b"message/global"))
 
 # Behind the boundary: transport padding and the line's end (RFC 2046 5.1.1). Anything else makes it another boundary
 # that begins alike, which nested multiparts of some programs have.
-_DELIMITER_TAIL = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
+_DELIMITER_TAIL = re.compile(rb"(--)?[ \t]*(?:\r?\n|\r?\Z)")
 _TYPE = re.compile(rb"[^/\s]+/[^/\s]+")
 _CR = 0x0D
 

@@ -6,7 +6,7 @@ import re
 
 from mailframe.message.limits import DEFAULT, Limits
 
-_MESSAGE_ID = re.compile(rb"<([^<>]++)>")
+_MESSAGE_ID = re.compile(rb"<([^<>]+)>")
 
 
 def message_ids(value: bytes) -> list[bytes]:

@@ -10,7 +10,7 @@ from mailframe.message import charsets
 from mailframe.message.limits import DEFAULT, Limits
 
 # Blanks inside the encoded text are forbidden and yet common; the language of RFC 2231 5 is cut off.
-_ENCODED_WORD = re.compile(rb"=\?([^?*\s]{1,40}+)(?:\*[^?\s]{0,40}+)?\?([BbQq])\?([^?\r\n]*+)\?=")
+_ENCODED_WORD = re.compile(rb"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?\r\n]*)\?=")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _LINE_ENDS = {0x0A: " ", 0x0D: " "}
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), 127]) | _LINE_ENDS
