@@ -203,38 +203,32 @@ class _List:
         return Mailbox(name or self.comment, None, local, b"")
 
     def read_angle(self) -> None:
-        """C{<route:local@domain>}; a missing C{>} is made up for by the next comma or the end."""
-        name = (self.at or self.phrase).joined() or None
-        self.phrase, self.at = _Phrase(), None
-        route: list[bytes] = []
-        while token := self.token():
-            if token == b">":
-                break
-            if token == b"@" and self.at is None and not self.phrase.words and not route:
-                route.append(token)
-            elif token == b":" and route:
-                self.angle = Mailbox(None, b"".join(route), b"", b"")
-                route = []
-            elif route:
-                route.append(token)
-            elif token in b",;":
-                self.position -= 1
-                break
-            elif token == b"@" and self.at is None:
-                self.at, self.phrase = self.phrase, _Phrase()
-            else:
-                self.phrase.add(_unquoted(token), False)
-        self.angle = self.angled(name, route)
+        """C{<route:local@domain>}, behind a display name or not."""
+        name = (self.at or self.phrase).joined()
+        route, tokens = self.inside_angle()
+        at = tokens.index(b"@") if b"@" in tokens else len(tokens)
+        local, domain = map(_joined, (tokens[:at], tokens[at + 1 :]))
+        self.angle = Mailbox(name or self.comment, route, local, domain)
         self.phrase, self.at = _Phrase(), None
 
-    def angled(self, name: bytes | None, unfinished: list[bytes]) -> Mailbox:
-        route = self.angle.route if self.angle else None
-        words = b"".join(self.phrase.words)
-        if self.at is not None:
-            return Mailbox(name or self.comment, route, b"".join(self.at.words), words)
-        if unfinished:  # <@domain>: no route, since no colon came
-            return Mailbox(name or self.comment, None, b"", b"".join(unfinished[1:]))
-        return Mailbox(name or self.comment, route, words, b"")
+    def inside_angle(self) -> tuple[bytes | None, list[bytes]]:
+        """Return the route and the tokens behind it; a missing C{>} is made up for by the next separator or the end."""
+        route: bytes | None = None
+        tokens: list[bytes] = []
+        while (token := self.token()) and token != b">":
+            routing = route is None and tokens[:1] == [b"@"]
+            if routing and token == b":":
+                route, tokens = b"".join(tokens), []
+            elif token in (b",", b";") and not routing:
+                self.position -= 1
+                break
+            else:
+                tokens.append(token)
+        return route, tokens
+
+
+def _joined(tokens: list[bytes]) -> bytes:
+    return b"".join(map(_unquoted, tokens))
 
 
 def _unquoted(token: bytes) -> bytes:
