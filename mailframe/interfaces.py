@@ -21,6 +21,7 @@ from mailframe.address import Address
 if TYPE_CHECKING:
     from mailframe.envelope import Envelope
     from mailframe.hooks import Outcome, Verdict
+    from mailframe.net.dns.answers import Answer
     from mailframe.site import Site
     from mailframe.spool import Message
 
@@ -548,6 +549,18 @@ class IResolver(Interface):
         Return the host names of an IP address that lead back to it (forward-confirmed reverse DNS), best first.
 
         @raise mailframe.errors.Temporary: no answer.
+        """
+
+    def query(name: str, type: str) -> Awaitable[Answer]:
+        """
+        Return the records of a name, aliases followed.
+
+        @param name: fully qualified, in ASCII, with or without a final dot.
+        @param type: such as C{MX} or C{TLSA}.
+        @raise mailframe.net.dns.NoSuchName: the name does not exist.
+        @raise mailframe.net.dns.NoRecords: it does, without records of that type.
+        @raise mailframe.net.dns.ServerFailed: the servers cannot tell.
+        @raise mailframe.net.dns.NoAnswer: they did not answer in time; both are L{mailframe.errors.Temporary}.
         """
 
 

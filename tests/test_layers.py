@@ -28,7 +28,7 @@ EDGE = {
     "mailframe.net.listening": "factories that count connections",
     "mailframe.net.certificates": "reads them again when they change",
     "mailframe.net.server_tls": "contexts for Twisted",
-    "mailframe.net.dns": "sockets of the resolver",
+    "mailframe.net.dns.sockets": "sockets of the resolver",
     "mailframe.service": "runs it all",
     "mailframe.control": "the control socket",
     "mailframe.config": "wraps endpoints",
