@@ -1,0 +1,1 @@
+"""SQLite: the database that keeps everything, and its schema."""

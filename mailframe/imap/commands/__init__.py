@@ -1,0 +1,1 @@
+"""IMAP commands: one a module, or one family."""

@@ -1,0 +1,1 @@
+"""POP3 commands: one a module."""

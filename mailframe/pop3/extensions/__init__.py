@@ -1,0 +1,1 @@
+"""POP3 extensions: one a module."""

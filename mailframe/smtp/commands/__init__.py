@@ -1,0 +1,1 @@
+"""SMTP commands: one a module."""

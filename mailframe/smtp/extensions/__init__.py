@@ -1,0 +1,1 @@
+"""SMTP extensions: one a module."""

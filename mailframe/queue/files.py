@@ -1,0 +1,73 @@
+"""Bodies of big queued messages: one file each, durable before the row that names it is committed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Collection, Iterable
+
+from attrs import frozen
+
+from mailframe.spool import FileBody
+
+
+@frozen
+class Files:
+    """
+    All methods block; those with C{fsync} for long.
+
+    @ivar directory: of this queue alone; on the file system of the spool a message is linked, not copied.
+    """
+
+    directory: str
+
+    def path(self, name: str) -> str:
+        """Return where a file is."""
+        return os.path.join(self.directory, name)
+
+    def keep(self, body: FileBody, name: str) -> None:
+        """
+        Make the body ours under a new name; durable when this returns.
+
+        @raise OSError: the disk is full or broken; nothing is left.
+        """
+        path = self.path(name)
+        try:
+            _link_or_copy(body.path, path)
+            _sync(path)
+            _sync(self.directory)
+        except OSError:
+            self.drop([name])
+            raise
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Remove files whose rows are gone. One that stays, because of a crash, is swept away at the next start."""
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path(name))
+
+    def sweep(self, known: Collection[str]) -> None:
+        """Make the directory, and remove all files in it that no row names: before anything is put."""
+        os.makedirs(self.directory, 0o700, exist_ok=True)
+        self.drop(set(os.listdir(self.directory)) - set(known))
+
+
+def _link_or_copy(source: str, path: str) -> None:
+    try:
+        os.link(source, path)
+    except OSError:  # another file system, or one without links
+        with open(source, "rb") as octets, open(path, "xb", opener=_private) as copy:
+            shutil.copyfileobj(octets, copy)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,50 @@
+"""Envelopes and recipients as the text that a queue's tables keep; pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mailframe.address import Address
+from mailframe.envelope import Envelope, Recipient
+from mailframe.hooks import Outcome
+
+
+def envelope_text(envelope: Envelope) -> str:
+    """Return an envelope without its recipients as JSON; what has its default is left out."""
+    wishes = {
+        "sender": _pair(envelope.sender) if envelope.sender else None,
+        "body": None if envelope.body == "7BIT" else envelope.body,
+        "smtputf8": envelope.smtputf8,
+        "require_tls": envelope.require_tls,
+        "ret": envelope.ret,
+        "envid": envelope.envid,
+    }
+    return json.dumps({name: value for name, value in wishes.items() if value}, ensure_ascii=False)
+
+
+def recipient_text(recipient: Recipient) -> str:
+    """Return a recipient with its wishes as JSON."""
+    wishes: dict[str, Any] = {"address": _pair(recipient.address)}
+    if recipient.notify:
+        wishes["notify"] = sorted(recipient.notify)
+    if recipient.orcpt is not None:
+        wishes["orcpt"] = recipient.orcpt
+    return json.dumps(wishes, ensure_ascii=False)
+
+
+def read_envelope(envelope: str, recipient: str) -> Envelope:
+    """Return the envelope for one recipient from the two texts."""
+    wishes, to = json.loads(envelope), json.loads(recipient)
+    sender = wishes.pop("sender", None)
+    addressed = Recipient(Address(*to["address"]), frozenset(to.get("notify", ())), to.get("orcpt"))
+    return Envelope(Address(*sender) if sender else None, (addressed,), **wishes)
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """Return how an attempt ended, for those who inspect the queue."""
+    return f"{getattr(outcome, 'status', '')} {outcome.text}".strip()
+
+
+def _pair(address: Address) -> list[str]:
+    return [address.local, address.domain]

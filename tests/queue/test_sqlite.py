@@ -1,0 +1,241 @@
+"""The queue in SQLite keeps the contract, survives a crash at any point, and stays fast when it is long."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import apsw
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mailframe.errors import Temporary
+from mailframe.hooks import Delivered
+from mailframe.interfaces import IDeliveryQueue
+from mailframe.queue.sqlite import TABLES, SQLiteQueue
+from mailframe.site import Site
+from mailframe.spool import FileBody, Message
+from mailframe.testing.queues import LATER, SMALL, DeliveryQueueContract, envelope_to, names
+
+T = TypeVar("T")
+
+
+class OneConnection:
+    """A database for these tests: every write is a transaction of its own, at once."""
+
+    def __init__(self, path: str) -> None:
+        self.connection = apsw.Connection(path)
+        self.connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+        if not self.read("SELECT 1 FROM sqlite_schema"):
+            self.connection.execute(TABLES)
+        self.broken = False
+
+    async def write(self, op: Callable[[Any], T], /) -> T:
+        if self.broken:
+            raise Temporary("the disk is full")
+        self.connection.execute("BEGIN IMMEDIATE")
+        result = op(self.connection)
+        self.connection.execute("COMMIT")
+        return result
+
+    def read(self, sql: str, args: Sequence[Any] = (), /) -> Sequence[tuple[Any, ...]]:
+        return list(self.connection.execute(sql, args))
+
+
+class World:
+    """A queue with its data in a directory."""
+
+    def __init__(self, directory: str, clock: Clock) -> None:
+        self.directory = directory
+        self.files = os.path.join(directory, "queue")
+        self.database = OneConnection(os.path.join(directory, "mail.db"))
+        self.queue = SQLiteQueue(self.database, self.files, Site("h", clock))
+
+    def crashed(self, directory: str, clock: Clock) -> World:
+        """Return the world that finds what is on the disk now, as after a loss of power."""
+        shutil.copytree(self.directory, directory, copy_function=shutil.copy2)
+        return World(directory, clock)
+
+
+class SQLiteQueueContract(DeliveryQueueContract, TestCase):
+    async def make_queue(self, clock: Clock) -> IDeliveryQueue:
+        directory = tempfile.TemporaryDirectory(prefix="mailframe-queue-")
+        self.addCleanup(directory.cleanup)
+        self.world = World(directory.name, clock)
+        self.addCleanup(self.world.database.connection.close)
+        await self.world.queue.start()
+        return self.world.queue
+
+    def rows(self) -> int:
+        [(count,)] = self.world.database.read(
+            "SELECT (SELECT count(*) FROM queued) + (SELECT count(*) FROM queued_recipient)"
+        )
+        return int(count)
+
+    async def test_nothing_is_left_when_all_is_settled(self) -> None:
+        await self.put("a", "b", message=self.big_message())
+        await self.put("c", id="m2")
+        assert len(os.listdir(self.world.files)) == 1
+        await self.settle(await self.lend(), Delivered())
+        assert self.rows() == 0
+        assert os.listdir(self.world.files) == []
+
+    async def test_recipients_share_one_copy(self) -> None:
+        await self.put(*(f"r{number}" for number in range(50)), message=self.big_message())
+        assert len(os.listdir(self.world.files)) == 1
+        assert self.world.database.read("SELECT count(*) FROM queued") == [(1,)]
+
+    async def test_a_big_message_is_linked_not_copied(self) -> None:
+        message = self.big_message()
+        assert isinstance(message.body, FileBody)
+        await self.put("a", message=message)
+        assert os.stat(message.body.path).st_nlink == 2
+
+    async def test_a_big_message_from_another_file_system_is_copied(self) -> None:
+        def no_links(_source: str, _path: str) -> None:
+            raise OSError(18, "Invalid cross-device link")
+
+        self.patch(os, "link", no_links)
+        message = self.big_message()
+        await self.put("a", message=message)
+        [name] = os.listdir(self.world.files)
+        path = os.path.join(self.world.files, name)
+        assert os.stat(path).st_mode & 0o777 == 0o600
+        message.discard()
+        [leased] = await self.lend()
+        assert leased.message.size == os.path.getsize(path) + len(leased.message.head)
+
+    async def test_a_full_disk_is_temporary_and_leaves_nothing(self) -> None:
+        def full(_descriptor: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        self.patch(os, "fsync", full)
+        await self.assertFailure(Deferred.fromCoroutine(self.put("a", message=self.big_message())), Temporary)
+        assert os.listdir(self.world.files) == []
+        assert self.rows() == 0
+
+    async def test_a_database_that_fails_leaves_no_file(self) -> None:
+        self.world.database.broken = True
+        await self.assertFailure(Deferred.fromCoroutine(self.put("a", message=self.big_message())), Temporary)
+        await self.assertFailure(Deferred.fromCoroutine(self.put("a")), Temporary)
+        assert os.listdir(self.world.files) == []
+
+    async def test_the_last_outcome_can_be_inspected(self) -> None:
+        await self.put("a")
+        await self.settle(await self.lend(), LATER, 2000.0)
+        assert self.world.database.read("SELECT outcome FROM queued_recipient") == [("4.4.1 nobody answers",)]
+
+    async def test_a_message_settled_by_a_late_runner_while_it_is_lent_again_is_passed_over(self) -> None:
+        await self.put("a")
+        await self.put("b", id="m2")
+        late = await self.lend(limit=1)
+        database = self.world.database
+        write = database.write
+
+        async def slowly(op: Callable[[Any], Any], /) -> Any:
+            result = await write(op)
+            self.patch(database, "write", write)
+            await self.settle(late, Delivered())
+            return result
+
+        self.patch(database, "write", slowly)
+        assert names(await self.lend(1100)) == ["b"]
+
+    async def test_a_long_queue_is_never_searched_whole(self) -> None:
+        plans = {
+            "SELECT key, recipient FROM queued_recipient WHERE due <= ? ORDER BY due, key LIMIT ?": (1.0, 9),
+            "SELECT min(due) FROM queued_recipient": (),
+            "SELECT 1 FROM queued_recipient WHERE message = ?": (1,),
+        }
+        for sql, args in plans.items():
+            plan = " ".join(row[3] for row in self.world.database.read(f"EXPLAIN QUERY PLAN {sql}", args))
+            assert "USING" in plan, plan
+            assert "INDEX" in plan, plan
+            assert "TEMP B-TREE" not in plan, plan
+
+
+class CrashTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1000)
+        directory = tempfile.TemporaryDirectory(prefix="mailframe-crash-")
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+        self.world = self.opened(World(os.path.join(self.made("before")), self.clock))
+        self.do(self.world.queue.start())
+
+    def made(self, name: str) -> str:
+        path = os.path.join(self.directory, name)
+        os.mkdir(path)
+        return path
+
+    def opened(self, world: World) -> World:
+        self.addCleanup(world.database.connection.close)
+        return world
+
+    def do(self, call: Any) -> Any:
+        return self.successResultOf(Deferred.fromCoroutine(call))
+
+    def crash(self) -> SQLiteQueue:
+        """Lose power, and start again on what was on the disk."""
+        after = self.opened(self.world.crashed(os.path.join(self.directory, "after"), self.clock))
+        self.do(after.queue.start())
+        self.after = after
+        return after.queue
+
+    def put(self, *recipients: str, message: Message = SMALL) -> None:
+        self.do(self.world.queue.put("m1", envelope_to(*recipients), message, 1000.0))
+
+    def spooled(self) -> Message:
+        path = os.path.join(self.directory, "spooled")
+        with open(path, "wb") as file:
+            file.write(b"x" * 300_000)
+        return Message(b"A: b\r\n\r\n", FileBody(path, 300_000))
+
+    def test_what_was_put_is_there(self) -> None:
+        self.put("a", "b")
+        self.put("c", message=self.spooled())
+        leased = self.do(self.crash().lease(1000, 1100, 10))
+        assert names(leased) == ["a", "b", "c"]
+        assert [each.message.size for each in leased] == [SMALL.size, SMALL.size, 300_008]
+        assert bytes(leased[2].message) == b"A: b\r\n\r\n" + b"x" * 300_000
+
+    def test_what_was_lent_is_lent_until_then_and_no_longer(self) -> None:
+        self.put("a", "b")
+        self.do(self.world.queue.lease(1000, 1100, 1))
+        queue = self.crash()
+        assert names(self.do(queue.lease(1000, 1200, 10))) == ["b"]
+        assert names(self.do(queue.lease(1099, 1200, 10))) == []
+        assert names(self.do(queue.lease(1100, 1200, 10))) == ["a"]
+
+    def test_what_was_settled_is_settled(self) -> None:
+        self.put("a", "b", message=self.spooled())
+        leased = self.do(self.world.queue.lease(1000, 1100, 10))
+        self.do(self.world.queue.settle(1000, {leased[0].key: (Delivered(), None), leased[1].key: (LATER, 1050.0)}))
+        queue = self.crash()
+        [again] = self.do(queue.lease(1050, 1200, 10))
+        assert (names([again]), again.attempts) == (["b"], 1)
+
+    def test_files_without_a_row_are_swept_away_and_the_others_are_not(self) -> None:
+        self.put("a", message=self.spooled())
+        with open(os.path.join(self.world.files, "left"), "wb"):
+            pass
+        queue = self.crash()
+        assert len(os.listdir(self.after.files)) == 1
+        [leased] = self.do(queue.lease(1000, 1100, 10))
+        assert len(bytes(leased.message)) == 300_008
+
+    def test_a_crash_before_the_commit_leaves_nothing(self) -> None:
+        async def killed(_op: Any, /) -> Any:
+            await Deferred()
+
+        self.patch(self.world.database, "write", killed)
+        Deferred.fromCoroutine(self.world.queue.put("m1", envelope_to("a"), self.spooled(), 1000.0))
+        assert len(os.listdir(self.world.files)) == 1
+        queue = self.crash()
+        assert self.do(queue.lease(1000, 1100, 10)) == []
+        assert os.listdir(self.after.files) == []
