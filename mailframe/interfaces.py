@@ -518,12 +518,15 @@ class IDeliveryQueue(Interface):
         Take a message for all recipients of its envelope; durable when this returns.
 
         @param due: when the first attempt may be made, seconds since the epoch.
+        @raise ValueError: the envelope has no recipients.
+        @raise mailframe.errors.Temporary: it cannot be stored now.
         """
 
     def lease(now: float, until: float, limit: int) -> Awaitable[Sequence[Leased]]:
         """
         Lend recipients that are due, the longest due first; nobody else is lent them before C{until}.
-        A runner that dies has lent them until then, and no longer.
+        A runner that dies has lent them until then, and no longer. What is lent may be fewer than C{limit}, and its
+        messages stay the queue's: they are not to be discarded.
         """
 
     def settle(now: float, outcomes: Mapping[int, tuple[Outcome, float | None]]) -> Awaitable[None]:
@@ -532,6 +535,8 @@ class IDeliveryQueue(Interface):
 
         @param outcomes: for each key the outcome and, for L{mailframe.hooks.Retry}, when it is due again.
             Recipients with another outcome leave the queue, and the message with the last of them.
+            Keys that have left already are passed over.
+        @raise ValueError: a L{mailframe.hooks.Retry} has no time; nothing is recorded.
         """
 
     def next_due(now: float) -> Awaitable[float | None]:
