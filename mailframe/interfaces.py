@@ -577,3 +577,9 @@ class IPart(Interface):
 
     def stop() -> Awaitable[None]:
         """End; everything accepted is durable when this is done."""
+
+
+class IKeepsFiles(Interface):
+    """Optional power of an L{IPart}: it keeps files in a directory of its own."""
+
+    directory: str = Attribute("Made, with its parents, before the server drops its privileges, for whom it then is.")
