@@ -1,0 +1,110 @@
+"""A server is checked while it is built: what is wrong with it is said before anything listens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from zope.interface import implementer
+
+from mailframe.config import OverTLS, Server, over_tls
+from mailframe.interfaces import IAccounts, IKeepsFiles, IPart
+
+
+class Talk:
+    """A service that can be listened to, in form."""
+
+    def __init__(self, users: object = None) -> None:
+        self.users = users
+
+    def factory(self, site: Any, tls: Any = None, implicit_tls: bool = False) -> Any:
+        raise AssertionError("a server that is only built makes no factories")
+
+
+@implementer(IPart)
+class Part:
+    pass
+
+
+@implementer(IPart, IKeepsFiles)
+class Files:
+    directory = "/var/lib/mail"
+
+
+@implementer(IAccounts)
+class Users:
+    pass
+
+
+def test_a_server_is_a_value() -> None:
+    build = lambda: Server("mx.example.org", listen=[("tcp:25", TALK)])  # noqa: E731
+    assert build() == build()
+    with pytest.raises(AttributeError):
+        build().hostname = "other"  # type: ignore[misc]
+
+
+TALK = Talk()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "what"),
+    [
+        ({"hostname": "not a name"}, ValueError, "'not a name' cannot be the server's name"),
+        ({"listen": ["tcp:25"]}, TypeError, "wants pairs such as"),
+        ({"listen": [("tcp:25", TALK, 3)]}, TypeError, "wants pairs such as"),
+        ({"listen": [(25, TALK)]}, TypeError, "wants pairs such as"),
+        ({"listen": [("tcp:25", Talk)]}, TypeError, "cannot listen: wanted one of MX"),
+        ({"listen": [("tcp:25", print)]}, TypeError, "cannot listen: wanted one of MX"),
+        ({"listen": [("tpc:25", TALK)]}, ValueError, "'tpc:25' is no server endpoint"),
+        ({"listen": [("tcp:smtp", TALK)]}, ValueError, "'tcp:smtp' is no server endpoint"),
+        ({"listen": [("tcp:25:colour=red", TALK)]}, ValueError, "is no server endpoint"),
+        ({"listen": [("tcp:465", OverTLS(TALK))]}, ValueError, "tcp:465: over_tls.. needs certificates="),
+        ({"listen": [("tcp:25", TALK), ("tcp:25", TALK)]}, ValueError, "the same port"),
+        ({"listen": [("tcp:25", TALK), ("tcp:port=25:interface=10.0.0.1", TALK)]}, ValueError, "the same port"),
+        ({"listen": [("tcp:25:interface=10.0.0.1", TALK), (r"tcp:25:interface=\:\:", TALK)]}, ValueError, "same port"),
+        ({"listen": [("unix:/run/lmtp", TALK), ("unix:/run/lmtp", TALK)]}, ValueError, "the same port"),
+        ({"run": [TALK]}, TypeError, "run= wants parts with start.. and stop"),
+        ({"run": [Part]}, TypeError, "run= wants parts with start.. and stop"),
+    ],
+)
+def test_mistakes_are_refused(arguments: dict[str, Any], error: type[Exception], what: str) -> None:
+    with pytest.raises(error, match=what):
+        Server(**{"hostname": "mx.example.org", **arguments})
+
+
+@pytest.mark.parametrize(
+    "endpoints",
+    [
+        ["tcp:25", "tcp:465", "unix:/run/lmtp:mode=660", "systemd:domain=INET:index=0"],
+        ["tcp:25:interface=10.0.0.1", "tcp:25:interface=10.0.0.2", r"tcp:25:interface=fe80\:\:1"],
+        ["tcp:0", "tcp:0"],
+        [r"tcp:25:interface=\:\:", "unix:/a", "unix:/b"],
+    ],
+)
+def test_endpoints_that_do_not_clash_are_fine(endpoints: list[str]) -> None:
+    Server("mx.example.org", listen=[(endpoint, TALK) for endpoint in endpoints])
+
+
+def test_over_tls_wants_a_service() -> None:
+    assert over_tls(TALK).service is TALK
+    with pytest.raises(TypeError, match="cannot listen"):
+        over_tls(Talk)  # type: ignore[arg-type]
+
+
+def test_the_control_socket_stands_beside_the_data() -> None:
+    assert Server("h", run=[Part(), Files()]).control == "/var/lib/mail/control"
+    assert Server("h", run=[Part()]).control is None
+
+
+def test_accounts_are_those_of_a_part_or_else_of_a_service() -> None:
+    users = Users()
+
+    @implementer(IPart, IAccounts)
+    class Both:
+        pass
+
+    both = Both()
+    listen = [("tcp:25", Talk()), ("tcp:143", OverTLS(Talk(users)))]
+    assert Server("h", certificates="/c", listen=listen).accounts is users
+    assert Server("h", certificates="/c", run=[both], listen=listen).accounts is both
+    assert Server("h", listen=[("tcp:25", TALK)]).accounts is None

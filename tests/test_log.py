@@ -1,0 +1,64 @@
+"""The JSON log: one object a line, with all that an event carries, whatever a peer has put into it."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from twisted.logger import Logger, LogLevel, LogPublisher
+from twisted.python.failure import Failure
+
+from mailframe.log import VALUE_CHARACTERS, json_line, json_observer
+
+
+def entry(**event: Any) -> dict[str, Any]:
+    line = json_line({"log_level": LogLevel.info, "log_namespace": "mailframe.smtp", "log_time": 0.5, **event})
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    assert line.isascii()
+    parsed: dict[str, Any] = json.loads(line)
+    return parsed
+
+
+def test_an_event_is_a_flat_object() -> None:
+    assert entry(log_format="{session} says {what!r}", session="0a", what="hi\n", message="m1", size=3, ok=True) == {
+        "time": "1970-01-01T00:00:00.500+00:00",
+        "level": "info",
+        "system": "mailframe.smtp",
+        "text": "0a says 'hi\\n'",
+        "session": "0a",
+        "what": "hi\n",
+        "message": "m1",
+        "size": 3,
+        "ok": True,
+    }
+
+
+def test_values_that_json_does_not_know_are_shown() -> None:
+    assert entry(value={1, 2})["value"] == "{1, 2}"
+    assert entry(value=b"\xff")["value"] == "b'\\xff'"
+
+
+def test_long_values_are_cut() -> None:
+    assert len(entry(value="x" * 10_000)["value"]) == VALUE_CHARACTERS
+    assert len(entry(value=b"x" * 10_000)["value"]) == VALUE_CHARACTERS
+
+
+def test_failures_keep_their_traceback() -> None:
+    try:
+        raise ValueError("oh")
+    except ValueError:
+        shown = entry(log_format="it failed", log_failure=Failure())
+    assert "ValueError: oh" in shown["traceback"]
+
+
+def test_what_twisteds_older_log_adds_is_left_out() -> None:
+    assert "message" not in entry(log_format="x", message=(), time=1.0, system="-", isError=0)
+
+
+def test_lines_come_out_at_once() -> None:
+    out = io.StringIO()
+    Logger(observer=LogPublisher(json_observer(out)), namespace="n").warn("careful {x}", x=1)
+    shown = json.loads(out.getvalue())
+    assert (shown["level"], shown["system"], shown["text"], shown["x"]) == ("warn", "n", "careful 1", 1)
