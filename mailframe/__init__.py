@@ -1,1 +1,82 @@
-"""mailframe: a mail server that is a Python library."""
+"""A mail server that is a Python library: SMTP, POP3 and IMAP on Twisted.
+
+The names that configurations and hooks need, each imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mailframe.address import Address as Address
+    from mailframe.auth.memory import MemoryAccounts as MemoryAccounts
+    from mailframe.auth.password_file import PasswordFile as PasswordFile
+    from mailframe.config import Server as Server
+    from mailframe.config import over_tls as over_tls
+    from mailframe.delivery.mailbox import ToMailbox as ToMailbox
+    from mailframe.delivery.routes import Route as Route
+    from mailframe.envelope import Envelope as Envelope
+    from mailframe.hooks import Accept as Accept
+    from mailframe.hooks import Delivered as Delivered
+    from mailframe.hooks import Delivery as Delivery
+    from mailframe.hooks import Discard as Discard
+    from mailframe.hooks import Failed as Failed
+    from mailframe.hooks import Outcome as Outcome
+    from mailframe.hooks import Postpone as Postpone
+    from mailframe.hooks import Reject as Reject
+    from mailframe.hooks import Retry as Retry
+    from mailframe.hooks import Verdict as Verdict
+    from mailframe.imap import IMAP as IMAP
+    from mailframe.pop3 import POP3 as POP3
+    from mailframe.site import Site as Site
+    from mailframe.smtp import LMTP as LMTP
+    from mailframe.smtp import MX as MX
+    from mailframe.smtp import Submission as Submission
+    from mailframe.spool import Message as Message
+    from mailframe.sqlite import SQLite as SQLite
+    from mailframe.store.memory import MemoryStore as MemoryStore
+
+_HOMES = {
+    "mailframe.address": ("Address",),
+    "mailframe.auth.memory": ("MemoryAccounts",),
+    "mailframe.auth.password_file": ("PasswordFile",),
+    "mailframe.config": ("Server", "over_tls"),
+    "mailframe.delivery.mailbox": ("ToMailbox",),
+    "mailframe.delivery.routes": ("Route",),
+    "mailframe.envelope": ("Envelope",),
+    "mailframe.hooks": (
+        "Accept",
+        "Delivered",
+        "Delivery",
+        "Discard",
+        "Failed",
+        "Outcome",
+        "Postpone",
+        "Reject",
+        "Retry",
+        "Verdict",
+    ),
+    "mailframe.imap": ("IMAP",),
+    "mailframe.pop3": ("POP3",),
+    "mailframe.site": ("Site",),
+    "mailframe.smtp": ("LMTP", "MX", "Submission"),
+    "mailframe.spool": ("Message",),
+    "mailframe.sqlite": ("SQLite",),
+    "mailframe.store.memory": ("MemoryStore",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for (PEP 562): a server that speaks no IMAP need not load it."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = vars(import_module(_HOME[name]))[name]
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

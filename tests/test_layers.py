@@ -37,6 +37,7 @@ EDGE = {
     "mailframe.testing": "in-memory transports and clocks",
     "mailframe.sqlite": "fires Deferreds from its writer thread",
     "mailframe.log": "observers for twistd",
+    "mailframe.inline": "a clock instead of a reactor, for commands",
     "mailframe.smtp.protocol": "Twisted's side of SMTP",
     "mailframe.imap.protocol": "Twisted's side of IMAP",
     "mailframe.pop3.protocol": "Twisted's side of POP3",

@@ -1,1 +1,1 @@
-"""The command C{mailframe}."""
+"""The C{mailframe} command: accounts, aliases, a first configuration."""

@@ -1,0 +1,139 @@
+"""What C{twistd mailframe} understands, and the service it runs.
+
+A mistake ends with one line on standard error and exit status 1 before anything listens; SIGTERM ends with 0.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pwd
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+from twisted.python import usage
+from twisted.python.failure import Failure
+
+from mailframe.config import DATA, OFFSET, Server
+from mailframe.config_file import ConfigError, load
+from mailframe.errors import MailError
+from mailframe.log import Observer, json_observer
+from mailframe.net.certificates import CertificateError
+from mailframe.service import ServerService
+
+
+class Options(usage.Options):
+    """Options of C{twistd mailframe}."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Without --config: a complete mail server for trying and for developing, on 127.0.0.1 alone. It keeps mail "
+        "for the accounts it knows, catches mail for everybody else, and sends nothing anywhere."
+    )
+    optParameters = [
+        ["config", "c", None, "Run the server that this Python file describes (see: mailframe init)."],
+        ["data", "d", DATA, "Without --config: directory for mail and accounts."],
+        ["port-offset", None, OFFSET, "Without --config: added to each well-known port.", int],
+    ]
+    optFlags = [["log-json", None, "Log one JSON object a line."]]
+    compData = usage.Completions(optActions={"config": usage.CompleteFiles(), "data": usage.CompleteDirs()})
+
+    def postOptions(self) -> None:
+        """Turn C{--log-json} into twistd's observer, and look at the numbers."""
+        if not 0 <= self["port-offset"] <= 65535 - 2993:
+            _give_up("--port-offset must lie between 0 and 62542")
+        if self["log-json"]:
+            twistd: Any = self.parent
+            twistd["logger"] = lambda: _json_log(log_file(twistd))
+
+
+def log_file(twistd: Mapping[str, Any]) -> str:
+    """Return where twistd would log to: the file it was told, standard output (C{-}), or a daemon's file."""
+    return twistd.get("logfile") or ("-" if twistd.get("nodaemon") else "twistd.log")
+
+
+def _json_log(name: str) -> Observer:
+    return json_observer(sys.stdout if name == "-" else open(name, "a", encoding="ascii"))
+
+
+def makeService(options: Options) -> ServerService:
+    """Return the service for twistd to run."""
+    owner = _owner(options.parent)
+    try:
+        service = TwistdService(_server(options, owner), _reactor())
+    except (ConfigError, CertificateError, MailError, OSError) as error:
+        _give_up(str(error))
+    service.owner = owner
+    return service
+
+
+def _server(options: Options, owner: tuple[int, int] | None) -> Server:
+    if options["config"] is not None:
+        return load(options["config"])
+    from mailframe import first_run  # with it comes every protocol: a configured server may do without some
+
+    data = os.path.abspath(options["data"])
+    for line in first_run.prepare(data, options["port-offset"], owner):
+        print(line)
+    return first_run.everything_local(data, options["port-offset"])
+
+
+def _owner(twistd: Any) -> tuple[int, int] | None:
+    """Return whom twistd will become, the way it finds out."""
+    uid, gid = twistd.get("uid"), twistd.get("gid")
+    if uid is None and gid is None:
+        return None
+    if gid is None:
+        gid = pwd.getpwuid(uid).pw_gid
+    return (os.getuid() if uid is None else uid), gid
+
+
+class TwistdService(ServerService):
+    """Ends the process, with the status that tells how it went."""
+
+    def privilegedStartService(self) -> None:
+        """Bind, or end with one line."""
+        try:
+            super().privilegedStartService()
+        except (CannotListenError, CertificateError, OSError, ValueError) as error:
+            _give_up(str(error))
+
+    def startService(self) -> None:
+        """Start; stop the reactor if that fails."""
+        self.failed = self._leave
+        # twistd dies of the SIGTERM that stopped it, as if it had been killed: a server that was told to stop, and
+        # did, exits 0. The reactor installs its own way of dealing with the signal when it starts, so ours comes after.
+        self.reactor.callWhenRunning(signal.signal, signal.SIGTERM, self._terminate)
+        super().startService()
+
+    def _terminate(self, _number: int, _frame: object) -> None:
+        self.reactor.callFromThread(self._stop_reactor)
+
+    def _stop_reactor(self) -> None:
+        if self.reactor.running:
+            self.reactor.stop()
+
+    def _leave(self, failure: Failure) -> None:
+        atexit.register(_exit_failed)  # twistd itself knows no exit status but 0
+        say = str(failure.value) if failure.check(MailError, OSError, ValueError) else failure.getTraceback()
+        sys.stderr.write(f"mailframe: {say.strip()}\n")
+        self.reactor.callLater(0, self._stop_reactor)
+
+
+def _exit_failed() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _give_up(why: str) -> Any:
+    sys.exit(f"mailframe: {why}")
+
+
+def _reactor() -> Any:
+    from twisted.internet import reactor
+
+    return reactor

@@ -1,0 +1,162 @@
+"""What twistd is told: options, users, the log; and how the process ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pwd
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.application.service import IServiceMaker
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.plugin import getPlugins
+from twisted.python.failure import Failure
+
+from mailframe import twistd
+from mailframe.config import Server
+from mailframe.errors import NewerSchema
+from mailframe.twistd import Options, TwistdService, makeService
+
+
+def parsed(*arguments: str, **parent: Any) -> Options:
+    options = Options()
+    options.parent = {"nodaemon": True, **parent}
+    options.parseOptions(list(arguments))
+    return options
+
+
+def test_twistd_finds_the_plugin() -> None:
+    [maker] = [plugin for plugin in getPlugins(IServiceMaker) if plugin.tapname == "mailframe"]
+    assert maker.options is Options
+    assert maker.makeService is makeService
+
+
+def test_the_defaults_are_those_of_the_manual() -> None:
+    options = parsed()
+    assert (options["config"], options["data"], options["port-offset"]) == (None, "mailframe-data", 2000)
+    assert "logger" not in options.parent
+
+
+@pytest.mark.parametrize("offset", ["-1", "62543"])
+def test_an_offset_out_of_range_is_refused(offset: str) -> None:
+    with pytest.raises(SystemExit, match="--port-offset must lie between 0 and 62542"):
+        parsed(f"--port-offset={offset}")
+
+
+def test_the_json_log_goes_to_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stdout", out)
+    parsed("--log-json").parent["logger"]()({"log_format": "hello", "log_time": 0.0})
+    assert json.loads(out.getvalue())["text"] == "hello"
+
+
+def test_the_json_log_goes_to_the_file_that_twistd_was_told(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    options = parsed("--log-json", logfile=str(file))
+    for text in ("one", "two"):
+        options.parent["logger"]()({"log_format": text, "log_time": 0.0})
+    assert [json.loads(line)["text"] for line in file.read_text().splitlines()] == ["one", "two"]
+
+
+def test_a_daemons_json_log_goes_where_twistds_would() -> None:
+    options = parsed("--log-json", nodaemon=False)
+    assert twistd.log_file(options.parent) == "twistd.log"
+    assert twistd.log_file({"nodaemon": True, "logfile": None}) == "-"
+    assert twistd.log_file({"nodaemon": False, "logfile": "x"}) == "x"
+
+
+def configuration(folder: Path, text: str) -> str:
+    file = folder / "mail.py"
+    file.write_text(text)
+    return str(file)
+
+
+def test_a_configured_server_is_what_the_file_says(tmp_path: Path) -> None:
+    file = configuration(tmp_path, "from mailframe import Server\nserver = Server('mx.example.org')\n")
+    service = makeService(parsed("--config", file))
+    assert service.server.hostname == "mx.example.org"
+    assert service.owner is None
+
+
+def test_a_mistake_ends_it_with_one_line(tmp_path: Path) -> None:
+    file = configuration(tmp_path, "server = 1\n")
+    with pytest.raises(SystemExit, match=r"^mailframe: .*mail\.py:1: server is 1, not a Server"):
+        makeService(parsed("--config", file))
+
+
+def test_the_owner_is_whom_twistd_becomes(tmp_path: Path) -> None:
+    file = configuration(tmp_path, "from mailframe import Server\nserver = Server('h')\n")
+    nobody = pwd.getpwnam("nobody")
+    assert makeService(parsed("--config", file, uid=nobody.pw_uid)).owner == (nobody.pw_uid, nobody.pw_gid)
+    assert makeService(parsed("--config", file, uid=nobody.pw_uid, gid=7)).owner == (nobody.pw_uid, 7)
+    assert makeService(parsed("--config", file, gid=7)).owner == (os.getuid(), 7)
+
+
+class Reactor(MemoryReactorClock):
+    """A reactor that notes when it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stops = 0
+        self.running = True
+
+    def getThreadPool(self) -> None:
+        return None
+
+    def callFromThread(self, call: Any, *args: Any) -> None:
+        call(*args)
+
+    def callWhenRunning(self, call: Any, *args: Any) -> None:
+        call(*args)
+
+    def stop(self) -> None:
+        self.stops += 1
+        self.running = False
+
+
+def test_a_port_that_is_taken_ends_it_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(self: object) -> None:
+        raise CannotListenError("127.0.0.1", 25, OSError(98, "Address already in use"))
+
+    monkeypatch.setattr(twistd.ServerService, "privilegedStartService", taken)
+    with pytest.raises(SystemExit, match=r"^mailframe: Couldn't listen on 127.0.0.1:25: .*Address already in use"):
+        TwistdService(Server("h", nameservers=()), Reactor()).privilegedStartService()
+
+
+def test_sigterm_stops_the_reactor_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_to: dict[int, Any] = {}
+    monkeypatch.setattr(signal, "signal", lambda number, call: set_to.update({number: call}))
+    reactor = Reactor()
+    service = TwistdService(Server("h", nameservers=()), reactor)
+    service.startService()
+    for _ in range(2):
+        set_to[signal.SIGTERM](signal.SIGTERM, None)
+    assert reactor.stops == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [(NewerSchema("The data is of version 9"), "mailframe: The data is of version 9\n"), (KeyError(1), "Traceback")],
+)
+def test_a_server_that_cannot_start_ends_with_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, what: str
+) -> None:
+    at_exit: list[Any] = []
+    status: list[int] = []
+    monkeypatch.setattr(twistd.atexit, "register", at_exit.append)
+    monkeypatch.setattr(twistd.os, "_exit", status.append)
+    reactor = Reactor()
+    monkeypatch.setattr(signal, "signal", lambda number, call: None)
+    service = TwistdService(Server("h", nameservers=()), reactor)
+    service.startService()
+    service.failed(Failure(error))
+    reactor.advance(0)
+    assert reactor.stops == 1
+    assert what in capsys.readouterr().err
+    at_exit[0]()
+    assert status == [1]
