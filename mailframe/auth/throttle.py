@@ -13,7 +13,7 @@ class ThrottleLimits:
     How much guessing is borne.
 
     @ivar failures_per_client: from one address, before it is refused unheard.
-    @ivar failures_per_user: for one user name, from anywhere. Higher, since an attacker must not lock users out cheaply.
+    @ivar failures_per_user: for one user name, from anywhere; more, since nobody must lock users out cheaply.
     @ivar forget_seconds: a failure is forgotten after so long.
     @ivar delay_seconds: how long the answer to a first failure takes; it doubles with each.
     @ivar most_delay_seconds: and grows no further than this.

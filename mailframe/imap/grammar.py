@@ -23,7 +23,7 @@ T = TypeVar("T")
 _ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 _ASTRING = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\]+')
 _LIST_MAILBOX = re.compile(rb'[^\x00-\x20\x7f-\xff(){"\\]+')
-# UTF-8 in quoted strings is no syntax of RFC 3501, but clients send it in SEARCH and LOGIN; it is judged where it is used.
+# UTF-8 in quoted strings is no syntax of RFC 3501, but clients send it in SEARCH and LOGIN; its users judge it.
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n\x00]|\\["\\])*)"')
 _NUMBER = re.compile(rb"[0-9]{1,19}(?![0-9])")
 _SEQUENCE_SET = re.compile(

@@ -12,6 +12,10 @@ STAR = 0
 """Stands for C{*}, the largest number in use."""
 
 
+class BadNumber(Exception):
+    """A sequence set names a message that does not exist."""
+
+
 @frozen
 class SequenceSet:
     """
@@ -31,16 +35,17 @@ class SequenceSet:
                 merged.append((low, high))
         return merged
 
-    def positions(self, count: int) -> list[range] | None:
+    def positions(self, count: int) -> list[range]:
         """
         Return the positions, from 0, that these sequence numbers mean.
 
         @param count: of messages.
-        @return: ascending ranges; C{None} when a number is beyond the last message, which is the client's fault.
+        @return: ascending ranges.
+        @raise BadNumber: a number is beyond the last message, which is the client's fault.
         """
         resolved = self._resolved(count)
         if resolved[-1][1] > count or resolved[0][0] < 1:
-            return None
+            raise BadNumber
         return [range(low - 1, high) for low, high in resolved]
 
     def positions_of_uids(self, uids: Sequence[int]) -> list[range]:

@@ -1,4 +1,4 @@
-"""SASL LOGIN (draft-murchison-sasl-login): the older way of some clients, user name and password one after the other."""
+"""SASL LOGIN (draft-murchison-sasl-login): the older way of some clients, user name and password in turn."""
 
 from __future__ import annotations
 
