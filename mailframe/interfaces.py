@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mailframe.hooks import Outcome, Verdict
     from mailframe.net.dns.answers import Answer
     from mailframe.site import Site
-    from mailframe.spool import Message
+    from mailframe.spool import Message, Spool
 
 # --- values ----------------------------------------------------------------------------------------------------------
 
@@ -81,6 +81,14 @@ class Entries:
     uids: Sequence[int]
     flags: Sequence[FlagSet]
     modseqs: Sequence[int]
+
+    def only(self, positions: Sequence[int]) -> Entries:
+        """Return those at some positions."""
+        return Entries(
+            [self.uids[at] for at in positions],
+            [self.flags[at] for at in positions],
+            [self.modseqs[at] for at in positions],
+        )
 
 
 @frozen
@@ -577,6 +585,12 @@ class IPart(Interface):
 
     def stop() -> Awaitable[None]:
         """End; everything accepted is durable when this is done."""
+
+
+class IKeepsSpool(Interface):
+    """Optional power of a store or a delivery target: big messages wait where it can take them over by a link."""
+
+    spool: Spool = Attribute("Where they wait.")
 
 
 class IKeepsFiles(Interface):

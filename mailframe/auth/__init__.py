@@ -1,1 +1,1 @@
-"""Who may enter, and who is known."""
+"""Who may enter: authenticators, directories, and the door that slows down guessing."""

@@ -1,1 +1,1 @@
-"""Where mail goes: one target a module."""
+"""Where mail goes: routes, and the targets that they lead to."""

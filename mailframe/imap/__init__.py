@@ -1,1 +1,5 @@
-"""IMAP (RFC 3501)."""
+"""IMAP server."""
+
+from mailframe.imap.factory import IMAP
+
+__all__ = ["IMAP"]

@@ -1,1 +1,5 @@
-"""POP3 (RFC 1939)."""
+"""POP3 server."""
+
+from mailframe.pop3.factory import POP3
+
+__all__ = ["POP3"]

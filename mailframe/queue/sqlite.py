@@ -12,11 +12,11 @@ from typing import Any, Protocol, TypeVar
 from attrs import define, field
 from zope.interface import implementer
 
+from mailframe.bodies import Files
 from mailframe.envelope import Envelope
 from mailframe.errors import Temporary
 from mailframe.hooks import Outcome
 from mailframe.interfaces import IDeliveryQueue, Leased
-from mailframe.queue.files import Files
 from mailframe.queue.rows import envelope_text, outcome_text, read_envelope, recipient_text
 from mailframe.queue.settling import LEASED_AT_ONCE, next_attempt, one_each
 from mailframe.site import Site

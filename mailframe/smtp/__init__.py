@@ -1,1 +1,5 @@
-"""SMTP: MX, submission and LMTP (RFC 5321, 6409, 2033)."""
+"""SMTP and LMTP servers: MX, submission and local delivery."""
+
+from mailframe.smtp.factory import LMTP, MX, Submission
+
+__all__ = ["LMTP", "MX", "Submission"]

@@ -1,1 +1,202 @@
-"""SQLite: the database that keeps everything, and its schema."""
+"""SQLite: mail, accounts and queue in one directory; the embedded default."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Awaitable, Mapping, Sequence
+
+from attrs import define, field
+from zope.interface import implementer
+
+from mailframe.address import Address
+from mailframe.auth.sqlite import SQLiteAccounts
+from mailframe.bodies import Files
+from mailframe.errors import Temporary
+from mailframe.interfaces import (
+    AccountEntry,
+    AliasEntry,
+    Credentials,
+    Filing,
+    IAccount,
+    IAccounts,
+    IAuthenticator,
+    IBulkDelivery,
+    Identity,
+    IDirectory,
+    IKeepsFiles,
+    IKeepsSpool,
+    IMailStore,
+    IPart,
+)
+from mailframe.queue.sqlite import SQLiteQueue
+from mailframe.site import Site, inline
+from mailframe.spool import Message, Spool
+from mailframe.sqlite import schema
+from mailframe.sqlite.database import Database
+from mailframe.store.sqlite.kept import Kept
+from mailframe.store.sqlite.store import SQLiteStore
+
+
+class InUse(Temporary):
+    """Another process has the data open."""
+
+
+@implementer(IMailStore, IBulkDelivery, IAuthenticator, IDirectory, IAccounts, IPart, IKeepsFiles, IKeepsSpool)
+@define(eq=False)
+class SQLite:
+    """
+    All data of a server. Inert until L{start}; one process at a time has it open.
+
+    @ivar directory: where it is; made when it is not there, readable for this user alone.
+    @ivar any_account: make accounts when mail or a login comes for them: for users who stand elsewhere.
+    @ivar spool: where big messages wait while they arrive.
+    @ivar queue: the delivery queue; there once it has started.
+    """
+
+    directory: str
+    any_account: bool = False
+    spool: Spool = field(init=False)
+    _lock: int = field(default=-1, init=False)
+    _kept: Kept | None = field(default=None, init=False)
+    _store: SQLiteStore | None = field(default=None, init=False)
+    _accounts: SQLiteAccounts | None = field(default=None, init=False)
+    _queue: SQLiteQueue | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.directory = os.path.abspath(os.fspath(self.directory))
+        self.spool = Spool(self._path("spool"))
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+    # --- IPart ----------------------------------------------------------------------------------------------------
+
+    async def start(self, site: Site) -> None:
+        """
+        Open everything.
+
+        @raise InUse: another process has it open.
+        @raise mailframe.errors.NewerSchema: a newer mailframe has written it.
+        """
+        os.makedirs(self.directory, 0o700, exist_ok=True)
+        self._lock = _locked(self._path("lock"))
+        try:
+            await self._open(site)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _open(self, site: Site) -> None:
+        # A site that runs blocking calls inline, as tests and commands do, wants the database to do so too.
+        in_reactor = None if site.in_thread is inline else getattr(site.clock, "callFromThread", None)
+        database = Database(self._path("mail.sqlite3"), in_reactor)
+        old_mask = os.umask(0o077)
+        try:
+            database.open(schema.prepare)
+        finally:
+            os.umask(old_mask)
+        kept = self._kept = Kept(database, Files(self._path("messages")), site)
+        self._store = SQLiteStore(kept, self.any_account)
+        self._accounts = SQLiteAccounts(kept)
+        self._queue = SQLiteQueue(database, self._path("queue"), site)
+        self.spool.clear()
+        await self._queue.start()
+        rows = database.read("SELECT file FROM content WHERE file IS NOT NULL")
+        await site.in_thread(kept.files.sweep, {name for (name,) in rows})
+
+    async def stop(self) -> None:
+        """Finish what was asked for, and close."""
+        if self._kept is not None:
+            self._kept.database.close()
+        self._kept = self._store = self._accounts = self._queue = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    # --- what stands inside ---------------------------------------------------------------------------------------
+
+    @property
+    def queue(self) -> SQLiteQueue:
+        """The delivery queue."""
+        if self._queue is None:
+            raise _not_open()
+        return self._queue
+
+    @property
+    def store(self) -> SQLiteStore:
+        """The mail store."""
+        if self._store is None:
+            raise _not_open()
+        return self._store
+
+    @property
+    def people(self) -> SQLiteAccounts:
+        """Accounts and aliases."""
+        if self._accounts is None:
+            raise _not_open()
+        return self._accounts
+
+    # --- the powers, by whoever has them --------------------------------------------------------------------------
+
+    def open(self, account: str) -> Awaitable[IAccount]:
+        """Return an account's mail."""
+        return self.store.open(account)
+
+    def deliver(self, message: Message, filings: Sequence[Filing]) -> Awaitable[Mapping[Filing, Exception]]:
+        """Store one message for many accounts."""
+        return self.store.deliver(message, filings)
+
+    def authenticate(self, credentials: Credentials) -> Awaitable[Identity]:
+        """Check credentials."""
+        return self.people.authenticate(credentials)
+
+    def find(self, address: Address) -> Awaitable[AccountEntry | AliasEntry | None]:
+        """Look an address up."""
+        return self.people.find(address)
+
+    def add_account(self, address: Address, password: str) -> Awaitable[None]:
+        """Add an account."""
+        return self.people.add_account(address, password)
+
+    def set_password(self, address: Address, password: str) -> Awaitable[None]:
+        """Change a password."""
+        return self.people.set_password(address, password)
+
+    def remove_account(self, address: Address) -> Awaitable[None]:
+        """Remove an account and its mail."""
+        return self.people.remove_account(address)
+
+    def accounts(self) -> Awaitable[Sequence[Address]]:
+        """Return all accounts."""
+        return self.people.accounts()
+
+    def add_alias(self, address: Address, targets: Sequence[Address]) -> Awaitable[None]:
+        """Add an alias."""
+        return self.people.add_alias(address, targets)
+
+    def remove_alias(self, address: Address) -> Awaitable[None]:
+        """Remove an alias."""
+        return self.people.remove_alias(address)
+
+    def aliases(self) -> Awaitable[Sequence[tuple[Address, Sequence[Address]]]]:
+        """Return all aliases."""
+        return self.people.aliases()
+
+
+def _not_open() -> Temporary:
+    return Temporary("The data is not open")
+
+
+def _locked(path: str) -> int:
+    """Return the descriptor that holds the lock for as long as it is open."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        raise InUse(f"Process {owner} has {os.path.dirname(path)} open: stop it first") from None
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    return descriptor

@@ -1,1 +1,1 @@
-"""Where mail is kept."""
+"""Where mail is kept: mail stores, and what the framework adds to those that know little."""

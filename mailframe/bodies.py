@@ -1,4 +1,4 @@
-"""Bodies of big queued messages: one file each, durable before the row that names it is committed."""
+"""Bodies of big messages in files of their own: durable before the row that names one is committed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Files:
     """
     All methods block; those with C{fsync} for long.
 
-    @ivar directory: of this queue alone; on the file system of the spool a message is linked, not copied.
+    @ivar directory: of one store or queue alone; on the file system of the spool a message is linked, not copied.
     """
 
     directory: str
@@ -41,6 +41,16 @@ class Files:
             self.drop([name])
             raise
 
+    def read(self, name: str, start: int, length: int | None) -> bytes:
+        """
+        Return octets of a file; fewer where it ends.
+
+        @raise OSError: it is gone, or the disk is broken.
+        """
+        with open(self.path(name), "rb", buffering=0) as file:
+            file.seek(start)
+            return file.read(-1 if length is None else length)
+
     def drop(self, names: Iterable[str]) -> None:
         """Remove files whose rows are gone. One that stays, because of a crash, is swept away at the next start."""
         for name in names:
@@ -48,7 +58,7 @@ class Files:
                 os.unlink(self.path(name))
 
     def sweep(self, known: Collection[str]) -> None:
-        """Make the directory, and remove all files in it that no row names: before anything is put."""
+        """Make the directory, and remove all files in it that no row names: before anything is kept."""
         os.makedirs(self.directory, 0o700, exist_ok=True)
         self.drop(set(os.listdir(self.directory)) - set(known))
 

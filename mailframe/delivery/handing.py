@@ -1,0 +1,65 @@
+"""Handing a message to its targets, whatever they are, and collecting an outcome for every recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from mailframe.address import Address
+from mailframe.envelope import Recipient
+from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry, Target, in_time
+
+_log = Logger()
+
+DELIVERY_SECONDS = 240.0
+"""How long a target may take: the client waits 10 minutes for its answer (RFC 5321 4.5.3.2.6)."""
+
+_LATER = Retry("4.3.0", "Delivery did not work, try again later")
+
+
+async def hand(
+    delivery: Delivery,
+    targets: Sequence[tuple[Recipient, Target]],
+    clock: IReactorTime,
+    seconds: float = DELIVERY_SECONDS,
+) -> list[tuple[Recipient, Outcome]]:
+    """
+    Deliver to all targets, one after the other.
+
+    A target that raises, answers nonsense or takes too long has not delivered: L{Retry}, never success.
+
+    @return: an outcome for each recipient, in the order of C{targets}.
+    """
+    groups: dict[int, tuple[Target, list[Recipient]]] = {}
+    for recipient, target in targets:
+        groups.setdefault(id(target), (target, []))[1].append(recipient)
+    outcomes: dict[tuple[int, Address], Outcome] = {}
+    for key, (target, recipients) in groups.items():
+        given = await _outcomes(target, delivery.to(recipients), clock, seconds)
+        for recipient in recipients:
+            outcome = given.get(recipient.address) if isinstance(given, Mapping) else given
+            outcomes[key, recipient.address] = _checked(target, outcome)
+    return [(recipient, outcomes[id(target), recipient.address]) for recipient, target in targets]
+
+
+async def _outcomes(target: Target, delivery: Delivery, clock: IReactorTime, seconds: float) -> Any:
+    try:
+        return await in_time(target, delivery, clock, seconds)
+    except defer.TimeoutError:
+        _log.error(
+            "{message} target {target!r} took over {seconds} s", message=delivery.id, target=target, seconds=seconds
+        )
+    except Exception:
+        _log.failure("{message} target {target!r} failed", message=delivery.id, target=target)
+    return _LATER
+
+
+def _checked(target: Target, outcome: Any) -> Outcome:
+    if isinstance(outcome, Delivered | Retry | Failed):
+        return outcome
+    _log.error("target {target!r} answered {outcome!r}, which is no outcome", target=target, outcome=outcome)
+    return _LATER

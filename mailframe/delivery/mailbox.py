@@ -1,0 +1,150 @@
+"""Delivery into mailboxes: recipients are looked up in a directory, and each account gets the message once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, field
+from zope.interface import implementer
+
+from mailframe.address import Address
+from mailframe.errors import MailError, NoSuchAccount, NoSuchMailbox, OverQuota, Temporary
+from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Postpone, Reject, Retry, Verdict
+from mailframe.interfaces import (
+    AliasEntry,
+    Filing,
+    IBulkDelivery,
+    IDirectory,
+    IKeepsSpool,
+    IMailStore,
+    IRecipientCheck,
+)
+from mailframe.site import provides
+from mailframe.spool import Message, Spool
+
+ALIAS_DEPTH = 10
+"""Aliases of aliases that are followed."""
+ALIAS_TARGETS = 1000
+"""Accounts that one recipient may lead to."""
+
+_UNKNOWN = Reject("5.1.1", "No such user here")
+_LOOP = Reject("5.4.6", "The alias of this address leads back to itself")
+_LATER = Postpone("4.3.0", "The directory cannot be asked now, try again later")
+
+
+def _address(value: Address | str | None) -> Address | None:
+    return Address.parse(value) if isinstance(value, str) else value
+
+
+@implementer(IRecipientCheck, IKeepsSpool)
+@define(eq=False)
+class ToMailbox:
+    """
+    A delivery target: the mailboxes of a store.
+
+    @ivar store: an L{IMailStore}.
+    @ivar directory: an L{IDirectory} that knows the recipients; by default the store, if it is one.
+    @ivar catch_all: the address that gets the mail of all who are unknown; C{None} rejects it.
+    """
+
+    store: Any = field(validator=provides(IMailStore))
+    directory: Any = None
+    catch_all: Address | None = field(default=None, converter=_address, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.directory is None:
+            self.directory = self.store
+        if not IDirectory.providedBy(self.directory):
+            raise TypeError(f"ToMailbox needs a directory= that provides IDirectory, and {self.directory!r} does not")
+
+    @property
+    def spool(self) -> Spool:
+        """Where big messages should wait: beside the store, if it says so."""
+        return self.store.spool if IKeepsSpool.providedBy(self.store) else Spool()
+
+    async def check(self, recipient: Address) -> Verdict | None:
+        """Say whether a recipient is known."""
+        found = await self._find(recipient)
+        return found if isinstance(found, Reject | Postpone) else None
+
+    async def __call__(self, delivery: Delivery) -> Mapping[Address, Outcome]:
+        """Store the message once for all its recipients."""
+        accounts: dict[Address, tuple[str, ...]] = {}
+        outcomes: dict[Address, Outcome] = {}
+        for recipient in delivery.recipients:
+            found = await self._find(recipient.address)
+            if isinstance(found, Reject):
+                outcomes[recipient.address] = Failed(found.status, found.text)
+            elif isinstance(found, Postpone):
+                outcomes[recipient.address] = Retry(found.status, found.text)
+            else:
+                accounts[recipient.address] = found
+        failed = await self._store(delivery.message, {name for names in accounts.values() for name in names})
+        for address, names in accounts.items():
+            outcomes[address] = next(
+                (_outcome(failed[name]) for name in names if name in failed), Delivered(", ".join(names))
+            )
+        return outcomes
+
+    async def _store(self, message: Message, accounts: set[str]) -> dict[str, Exception]:
+        """Return the accounts whose mailbox did not get it."""
+        filings = [Filing(account) for account in sorted(accounts)]
+        if not filings:
+            return {}
+        if IBulkDelivery.providedBy(self.store):
+            try:
+                failed = await self.store.deliver(message, filings)
+            except MailError as error:
+                return dict.fromkeys(accounts, error)
+            return {filing.account: error for filing, error in failed.items()}
+        result: dict[str, Exception] = {}
+        for filing in filings:
+            try:
+                account = await self.store.open(filing.account)
+                await (await account.mailbox(filing.mailbox)).append(message, filing.flags, None)
+            except MailError as error:
+                result[filing.account] = error
+        return result
+
+    # --- who is it? -----------------------------------------------------------------------------------------------
+
+    async def _find(self, address: Address) -> tuple[str, ...] | Reject | Postpone:
+        """Return the accounts an address leads to."""
+        try:
+            found = await self._resolve(address)
+        except Temporary:
+            return _LATER
+        if found == _UNKNOWN and self.catch_all is not None and address != self.catch_all:
+            return await self._find(self.catch_all)
+        return found
+
+    async def _resolve(self, address: Address) -> tuple[str, ...] | Reject:
+        """Follow aliases; targets that are unknown here do not count, as long as one is known."""
+        accounts: dict[str, None] = {}
+        asked: set[Address] = set()
+        waiting = [address]
+        for _depth in range(ALIAS_DEPTH):
+            following: list[Address] = []
+            for each in waiting:
+                if each in asked or len(accounts) >= ALIAS_TARGETS:
+                    continue
+                asked.add(each)
+                entry = await self.directory.find(each)
+                if isinstance(entry, AliasEntry):
+                    following += entry.targets
+                elif entry is not None:
+                    accounts[entry.account] = None
+            if not following:
+                return tuple(accounts) or (_UNKNOWN if waiting else _LOOP)
+            # An alias that was asked already leads in a circle; what is left may be nothing at all.
+            waiting = [each for each in following if each not in asked]
+        return tuple(accounts) or _LOOP
+
+
+def _outcome(error: Exception) -> Outcome:
+    if isinstance(error, OverQuota):
+        return Retry("4.2.2", "The mailbox is full")
+    if isinstance(error, NoSuchAccount | NoSuchMailbox):
+        return Failed("5.1.1", "No such user here")
+    return Retry("4.3.0", "The message cannot be stored now")

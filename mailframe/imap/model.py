@@ -1,0 +1,150 @@
+"""A selected mailbox in memory, one a process, shared by all who look at it; it follows the store.
+
+A notice says only that something changed. The model then reads what did since its own mod-sequence, so a lost notice
+costs time and never truth, and it makes no difference who changed the mailbox.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Protocol
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from mailframe.errors import NoSuchMailbox
+from mailframe.interfaces import Changes, Entries, FlagSet, IMailbox, MailboxState
+from mailframe.store import fallback
+
+_log = Logger()
+
+
+class Follower(Protocol):
+    """Somebody who looks at a mailbox."""
+
+    def changed(self, uids: list[int]) -> None:
+        """Flags of these messages have changed."""
+
+    def expunged(self, uids: list[int]) -> None:
+        """These messages are gone."""
+
+    def notice(self) -> None:
+        """Something above happened, or there is new mail, or the mailbox itself is gone."""
+
+
+@define(eq=False)
+class Model:
+    """
+    @ivar uids: ascending. A message that goes makes new lists, one that comes lengthens them: so whoever keeps an old
+        list and its length keeps what it saw.
+    @ivar flags: of each.
+    @ivar modseqs: of each.
+    @ivar deleted: the mailbox itself is gone.
+    """
+
+    mailbox: IMailbox
+    state: MailboxState
+    uids: list[int]
+    flags: list[FlagSet]
+    modseqs: list[int]
+    followers: set[Follower] = field(factory=set)
+    deleted: bool = False
+    _unwatch: Callable[[], None] = field(default=lambda: None, init=False)
+    _stale: bool = field(default=False, init=False)
+    _following: bool = field(default=False, init=False)
+    _joined: list[Deferred[None]] = field(factory=list, init=False)
+
+    @classmethod
+    async def of(cls, mailbox: IMailbox) -> Model:
+        """
+        Read a mailbox.
+
+        @raise mailframe.errors.NoSuchMailbox: it was deleted.
+        """
+        stale: list[bool] = []
+        unwatch = mailbox.watch(lambda: stale.append(True))
+        all_of_it = await mailbox.entries()
+        entries = all_of_it.entries
+        model = cls(mailbox, all_of_it.state, list(entries.uids), list(entries.flags), list(entries.modseqs))
+        unwatch()
+        model._unwatch = mailbox.watch(model._changed)
+        if stale:
+            await model.follow()
+        return model
+
+    def close(self) -> None:
+        """Stop following."""
+        self._unwatch()
+
+    def position(self, uid: int) -> int | None:
+        """Return where a message is, or C{None}."""
+        at = bisect_left(self.uids, uid)
+        return at if at < len(self.uids) and self.uids[at] == uid else None
+
+    def _changed(self) -> None:
+        following: Deferred[None] = Deferred.fromCoroutine(self.follow())
+        following.addErrback(
+            lambda failure: _log.failure("cannot follow mailbox {mailbox}", failure, mailbox=self.mailbox.id)
+        )
+
+    async def follow(self) -> None:
+        """
+        Read what changed. When this returns, every change whose call returned before is known here.
+
+        @raise mailframe.errors.Temporary: the store cannot tell now.
+        """
+        self._stale = True
+        if self._following:
+            # Whoever is reading now looks again when it has finished, since it finds this stale.
+            joined: Deferred[None] = Deferred()
+            self._joined.append(joined)
+            await joined
+            return
+        self._following = True
+        try:
+            await self._read()
+        finally:
+            self._following = False
+            joined_by, self._joined = self._joined, []
+            for joined in joined_by:
+                joined.callback(None)
+        for follower in list(self.followers):
+            follower.notice()
+
+    async def _read(self) -> None:
+        while self._stale and not self.deleted:
+            self._stale = False
+            try:
+                self._apply(await fallback.changes(self.mailbox, self.state, self.uids, self.flags))
+            except NoSuchMailbox:
+                self.deleted = True
+
+    def _apply(self, changes: Changes) -> None:
+        self.state = changes.state
+        if changes.expunged:
+            self._expunge(list(changes.expunged))
+        entries = changes.entries
+        changed = []
+        for uid, flags, modseq in zip(entries.uids, entries.flags, entries.modseqs, strict=True):
+            if not self.uids or uid > self.uids[-1]:
+                self.uids.append(uid)
+                self.flags.append(flags)
+                self.modseqs.append(modseq)
+            elif (at := self.position(uid)) is not None:
+                self.flags[at], self.modseqs[at] = flags, modseq
+                changed.append(uid)
+        if changed:
+            for follower in self.followers:
+                follower.changed(changed)
+
+    def _expunge(self, uids: list[int]) -> None:
+        gone = set(uids)
+        kept = [at for at, uid in enumerate(self.uids) if uid not in gone]
+        if len(kept) == len(self.uids):
+            return
+        left = Entries(self.uids, self.flags, self.modseqs).only(kept)
+        self.uids, self.flags, self.modseqs = list(left.uids), list(left.flags), list(left.modseqs)
+        for follower in self.followers:
+            follower.expunged(uids)

@@ -1,1 +1,0 @@
-"""POP3 commands: one a module."""

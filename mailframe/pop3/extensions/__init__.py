@@ -1,1 +1,0 @@
-"""POP3 extensions: one a module."""

@@ -1,0 +1,81 @@
+"""RCPT (RFC 5321 section 4.1.1.3): whether we take mail for an address, and where it will go."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from mailframe import status as codes
+from mailframe.address import Address
+from mailframe.envelope import Recipient
+from mailframe.errors import MailError
+from mailframe.hooks import RecipientEvent, Reject, Target, ask
+from mailframe.interfaces import IRecipientCheck
+from mailframe.smtp import replies
+from mailframe.smtp.extension import Command
+from mailframe.smtp.grammar import Path, path
+from mailframe.smtp.replies import Refused, reply
+from mailframe.smtp.session import Session, refuse
+
+_log = Logger()
+
+
+async def rcpt(session: Session, argument: bytes) -> None:
+    """Add a recipient."""
+    if session.envelope is None:
+        raise Refused(replies.SENDER_FIRST)
+    if len(session.targets) >= session.role.limits.recipients:
+        raise Refused(replies.TOO_MANY_RECIPIENTS)
+    recipient = _recipient(session, path(argument, b"TO:"))
+    if session.role.at_recipient:
+        event = RecipientEvent(session.client, session.envelope, recipient)
+        refuse(await ask(session.role.at_recipient, event, session.site.clock))
+    target = session.routes.find(recipient.address)
+    if target is None:
+        _count_unknown(session)
+        raise Refused(replies.RELAY_DENIED)
+    await _check(session, target, recipient.address)
+    session.accept_recipient(recipient, target)
+    session.answer(replies.RECIPIENT_OK)
+
+
+def _recipient(session: Session, given: Path) -> Recipient:
+    address = Address("postmaster", session.site.hostname) if given.postmaster else given.address
+    if address is None:
+        raise Refused(reply(501, codes.BAD_RECIPIENT_SYNTAX, "A recipient has an address"))
+    recipient = Recipient(address)
+    for keyword, value in given.parameters.items():
+        extension, parse = session.vocabulary.rcpt.get(keyword, (None, None))
+        if extension is None or parse is None or extension.ehlo(session) is None:
+            raise Refused(reply(555, codes.BAD_ARGUMENTS, f"RCPT has no parameter {keyword.decode()}"))
+        recipient = parse(session, recipient, value)
+    assert session.envelope is not None
+    if not session.envelope.smtputf8 and not str(address).isascii():
+        raise Refused(reply(553, codes.BAD_RECIPIENT_SYNTAX, "Addresses beyond ASCII are not supported"))
+    return recipient
+
+
+async def _check(session: Session, target: Target, address: Address) -> None:
+    """Ask the target whether it knows the recipient, if it can tell."""
+    if not IRecipientCheck.providedBy(target):
+        return
+    try:
+        verdict = await target.check(address)
+    except MailError:
+        raise Refused(replies.FAULT) from None
+    except Exception:
+        _log.failure("{session} recipient check failed", session=session.client.session)
+        raise Refused(replies.FAULT) from None
+    if isinstance(verdict, Reject):
+        _count_unknown(session)
+    refuse(verdict)
+
+
+def _count_unknown(session: Session) -> None:
+    """Somebody who tries one address after the other is guessing."""
+    session.unknown_recipients += 1
+    if session.unknown_recipients >= session.role.limits.unknown_recipients:
+        session.over = True
+        raise Refused(replies.TOO_MANY_UNKNOWN)
+
+
+COMMANDS = (Command(b"RCPT", "RCPT TO:<address> [parameters]", rcpt),)

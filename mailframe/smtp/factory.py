@@ -1,0 +1,142 @@
+"""The three services as values that users configure: MX, Submission and LMTP."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from attrs import define, field
+
+from mailframe.auth.login import Login, LoginPolicy
+from mailframe.delivery.routes import Routes, routes
+from mailframe.hooks import Client, ConnectHook, HelloHook, MessageHook, RecipientHook, SenderHook
+from mailframe.interfaces import IAuthenticator, IKeepsSpool
+from mailframe.net.listening import ConnectionLimits, ConversationFactory
+from mailframe.site import Site, provides
+from mailframe.smtp import replies
+from mailframe.smtp.commands import COMMANDS
+from mailframe.smtp.extension import Vocabulary
+from mailframe.smtp.extensions import EXTENSIONS
+from mailframe.smtp.limits import DEFAULT, BareNewlines, Limits
+from mailframe.smtp.protocol import SMTPConversation
+from mailframe.smtp.reader import Reader
+from mailframe.smtp.roles import LMTPRole, MXRole, Role, SubmissionRole
+from mailframe.smtp.session import Session
+from mailframe.spool import Spool
+
+VOCABULARY = Vocabulary.of(COMMANDS, EXTENSIONS)
+_SMTP, _LMTP = VOCABULARY.without(b"LHLO"), VOCABULARY.without(b"HELO", b"EHLO")
+
+
+@define(eq=False, kw_only=True)
+class Receiver:
+    """
+    What the three services have in common.
+
+    @ivar routes: a target for everything, or a list of L{mailframe.delivery.routes.Route}; mail that no route is for
+        is refused, so an open relay takes a decision.
+    @ivar at_connect: hooks, asked in their order; so are the others.
+    @ivar connections: how many at the same time.
+    """
+
+    role_type: ClassVar[type[Role]]
+
+    routes: Routes = field(converter=routes, kw_only=False)
+    at_connect: tuple[ConnectHook, ...] = field(default=(), converter=tuple)
+    at_hello: tuple[HelloHook, ...] = field(default=(), converter=tuple)
+    at_sender: tuple[SenderHook, ...] = field(default=(), converter=tuple)
+    at_recipient: tuple[RecipientHook, ...] = field(default=(), converter=tuple)
+    at_message: tuple[MessageHook, ...] = field(default=(), converter=tuple)
+    limits: Limits = DEFAULT
+    bare_newlines: BareNewlines = BareNewlines.REJECT
+    connections: ConnectionLimits = ConnectionLimits()
+    role: Role = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.role = self.role_type(
+            at_connect=self.at_connect,
+            at_hello=self.at_hello,
+            at_sender=self.at_sender,
+            at_recipient=self.at_recipient,
+            at_message=self.at_message,
+            limits=self.limits,
+            bare_newlines=self.bare_newlines,
+            any_sender=self._any_sender,
+        )
+
+    @property
+    def _any_sender(self) -> bool:
+        return False
+
+    def _login(self, site: Site) -> Login | None:
+        return None
+
+    @property
+    def _spool(self) -> Spool:
+        """Big messages wait where the first target that keeps a spool can take them over."""
+        targets: list[Any] = [route.target for route in self.routes.routes]
+        return next((target.spool for target in targets if IKeepsSpool.providedBy(target)), Spool())
+
+    def factory(self, site: Site, tls: Any = None, implicit_tls: bool = False) -> ConversationFactory:
+        """
+        Return what serves the clients of one port.
+
+        @param tls: the context for STARTTLS; C{None} does not offer it.
+        @param implicit_tls: the port's connections are TLS already.
+        """
+        login, spool = self._login(site), self._spool
+        vocabulary = _LMTP if self.role.is_lmtp else _SMTP
+
+        def build(address: str, port: int) -> SMTPConversation:
+            conversation = SMTPConversation(site, implicit_tls)
+            client = Client(site.new_id(), address, port, self.role.keyword)
+            reader = Reader(conversation.inbox, self.limits.line)
+            conversation.session = Session(
+                conversation, reader, site, client, self.role, self.routes, spool, vocabulary, tls, login
+            )
+            return conversation
+
+        return ConversationFactory(site.clock, build, bytes(_NO_ROOM), self.connections)
+
+
+_NO_ROOM = replies.reply(421, "4.7.0", "Too many connections, try again later")
+
+
+@define(eq=False, kw_only=True)
+class MX(Receiver):
+    """Mail from other servers, for our own people."""
+
+    role_type: ClassVar[type[Role]] = MXRole
+
+
+@define(eq=False, kw_only=True)
+class LMTP(Receiver):
+    """Mail from another MTA of this site (RFC 2033): never on a public address, since it asks nobody who he is."""
+
+    role_type: ClassVar[type[Role]] = LMTPRole
+
+
+@define(eq=False, kw_only=True)
+class Submission(Receiver):
+    """
+    Mail from our users (RFC 6409): they log in, and send as themselves.
+
+    @ivar users: an L{IAuthenticator}.
+    @ivar login: default domain, policy and limits of logging in.
+    @ivar any_sender: let users send as anybody.
+    """
+
+    role_type: ClassVar[type[Role]] = SubmissionRole
+
+    users: Any = field(validator=provides(IAuthenticator))
+    login: LoginPolicy = LoginPolicy()
+    any_sender: bool = False
+
+    @property
+    def _any_sender(self) -> bool:
+        return self.any_sender
+
+    def _login(self, site: Site) -> Login | None:
+        return Login(self.users, site, self.login)
+
+
+__all__ = ["LMTP", "MX", "VOCABULARY", "Receiver", "Submission"]

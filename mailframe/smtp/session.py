@@ -1,0 +1,156 @@
+"""One SMTP session: what the client may do next, and whom we ask about it. Knows no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from attrs import define, evolve, field
+
+from mailframe.auth.login import Login
+from mailframe.delivery.routes import Routes
+from mailframe.envelope import Envelope, Recipient
+from mailframe.hooks import Client, ConnectEvent, Postpone, Reject, Target, Verdict, ask
+from mailframe.net.lines import LineTooLong
+from mailframe.site import Site
+from mailframe.smtp import replies
+from mailframe.smtp.extension import Vocabulary
+from mailframe.smtp.grammar import BadSyntax, command
+from mailframe.smtp.reader import Reader
+from mailframe.smtp.replies import Refused, Reply, reply
+from mailframe.smtp.roles import Role
+from mailframe.spool import Spool
+
+T = TypeVar("T")
+
+
+class Wire(Protocol):
+    """The connection, as a session sees it."""
+
+    def write(self, data: bytes) -> None:
+        """Give octets to the client, soon."""
+
+    async def pull(self, parse: Callable[[], T | None], seconds: float) -> T:
+        """Wait until the reader makes something of the octets that came."""
+
+    async def start_tls(self, context_factory: Any) -> None:
+        """Begin TLS."""
+
+
+@define(eq=False)
+class Session:
+    """
+    @ivar role: the service and its hooks and limits.
+    @ivar tls_context: for STARTTLS; C{None} does not offer it.
+    @ivar login: the door for AUTH; C{None} does not offer it.
+    @ivar greeted: the client has said HELO, EHLO or LHLO.
+    @ivar extended: it was EHLO or LHLO.
+    @ivar envelope: of the transaction under way.
+    @ivar targets: where each accepted recipient's mail will go.
+    """
+
+    wire: Wire
+    reader: Reader
+    site: Site
+    client: Client
+    role: Role
+    routes: Routes
+    spool: Spool
+    vocabulary: Vocabulary
+    tls_context: Any = None
+    login: Login | None = None
+    greeted: bool = False
+    extended: bool = False
+    envelope: Envelope | None = None
+    targets: list[tuple[Recipient, Target]] = field(factory=list)
+    over: bool = False
+    errors: int = 0
+    unknown_recipients: int = 0
+    transactions: int = 0
+
+    # --- the conversation -----------------------------------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """Serve the client from the greeting to the end."""
+        await self._greet()
+        seconds, read = self.role.limits.command_seconds, self.reader.line
+        while not self.over:
+            try:
+                line = await self.wire.pull(read, seconds)
+            except LineTooLong:
+                self.answer(replies.LINE_TOO_LONG)
+                continue
+            await self._serve_line(line)
+
+    async def _greet(self) -> None:
+        verdict = None
+        if self.role.at_connect:
+            verdict = await ask(self.role.at_connect, ConnectEvent(self.client), self.site.clock)
+        if isinstance(verdict, Reject):
+            self.end(reply(554, verdict.status, verdict.text))
+        elif isinstance(verdict, Postpone):
+            self.end(reply(421, verdict.status, verdict.text))
+        else:
+            self.answer(reply(220, "", f"{self.site.hostname} {self.role.protocol} mailframe"))
+
+    async def _serve_line(self, line: bytes) -> None:
+        try:
+            verb, argument = command(line)
+            known = self.vocabulary.commands.get(verb)
+            if known is None:
+                self.answer(replies.UNKNOWN_COMMAND)
+            elif argument and not known.argument:
+                self.answer(replies.NO_ARGUMENT)
+            elif known.greeted and not self.greeted:
+                self.answer(replies.HELLO_FIRST)
+            else:
+                await known.run(self, argument)
+        except BadSyntax as problem:
+            self.answer(reply(501 if line[:1].isalpha() else 500, "5.5.2", str(problem)))
+        except Refused as refused:
+            self.answer(refused.reply)
+
+    def answer(self, answer: Reply) -> None:
+        """Tell the client; too many errors end the session."""
+        self.wire.write(bytes(answer))
+        if answer.is_error:
+            self.errors += 1
+            if self.errors >= self.role.limits.errors and not self.over:
+                self.end(replies.TOO_MANY_ERRORS)
+
+    def end(self, answer: Reply) -> None:
+        """Tell the client, and end the session."""
+        self.wire.write(bytes(answer))
+        self.over = True
+
+    # --- for the commands -----------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Forget the transaction (RFC 5321 4.1.1.5)."""
+        self.envelope = None
+        self.targets = []
+
+    def forget_all(self) -> None:
+        """Forget all that was said in plain text (RFC 3207 4.2)."""
+        self.reset()
+        self.greeted = self.extended = False
+        self.client.helo = ""
+        self.client.identity = None
+
+    def accept_recipient(self, recipient: Recipient, target: Target) -> None:
+        """Add a recipient to the transaction."""
+        assert self.envelope is not None
+        self.targets.append((recipient, target))
+        self.envelope = evolve(self.envelope, recipients=(*self.envelope.recipients, recipient))
+
+
+def refuse(verdict: Verdict | None) -> None:
+    """
+    Turn a verdict into a reply; this is the only place that does.
+
+    @raise Refused: the verdict is a refusal.
+    """
+    if isinstance(verdict, Reject):
+        raise Refused(reply(550, verdict.status, verdict.text))
+    if isinstance(verdict, Postpone):
+        raise Refused(reply(451, verdict.status, verdict.text))

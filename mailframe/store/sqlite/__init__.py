@@ -1,0 +1,1 @@
+"""The mail store in SQLite (the tables are in L{mailframe.sqlite.schema})."""

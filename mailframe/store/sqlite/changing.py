@@ -1,0 +1,127 @@
+"""The transactions that change what a mailbox holds; they run in the writer's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import frozen
+
+from mailframe.errors import NoSuchMailbox
+from mailframe.interfaces import DELETED, SEEN, Copied, FlagSet, StoreMode
+from mailframe.sqlite.database import Writer
+from mailframe.store import keywords
+from mailframe.store.sqlite.inserting import release
+
+_IN_RANGE = (
+    "SELECT uid, flags, modseq, message, internal_date FROM item WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid"
+)
+_NEXT_MODSEQ = (
+    "UPDATE mailbox SET modseq = modseq + 1, unseen = unseen + ? WHERE id = ? AND selectable RETURNING modseq"
+)
+
+
+def _rows(connection: Writer, mailbox: int, uids: Sequence[int]) -> Iterable[tuple[int, str, int, int, int]]:
+    """Yield uid, flags, modseq, message and date of those that exist, in order."""
+    if not uids:
+        return ()
+    found: list[tuple[int, str, int, int, int]]
+    found = connection.execute(_IN_RANGE, (mailbox, uids[0], uids[-1])).fetchall()
+    if uids[-1] - uids[0] + 1 == len(uids):
+        return found
+    wanted = frozenset(uids)
+    return [row for row in found if row[0] in wanted]
+
+
+def _next_modseq(connection: Writer, mailbox: int, unseen: int = 0) -> int:
+    for (modseq,) in connection.execute(_NEXT_MODSEQ, (unseen, mailbox)):
+        return int(modseq)
+    raise NoSuchMailbox("The mailbox is gone")
+
+
+@frozen
+class FlagChange:
+    """One STORE."""
+
+    mailbox: int
+    uids: Sequence[int]
+    mode: StoreMode
+    flags: FlagSet
+    unchanged_since: int | None
+
+    def run(self, connection: Writer) -> list[int]:
+        """
+        Change the flags that really change; all get one new mod-sequence.
+
+        @return: the UIDs left alone because they changed since.
+        """
+        refused, changes, unseen = [], [], 0
+        for uid, before_text, modseq, _message, _date in _rows(connection, self.mailbox, self.uids):
+            if self.unchanged_since is not None and modseq > self.unchanged_since:
+                refused.append(uid)
+                continue
+            before = keywords.parsed(before_text)
+            after = keywords.changed(before, self.mode, self.flags)
+            if after != before:
+                keywords.checked(after)
+                changes.append((keywords.text(after), uid))
+                unseen += (SEEN in before) - (SEEN in after)
+        if changes:
+            modseq = _next_modseq(connection, self.mailbox, unseen)
+            connection.executemany(
+                "UPDATE item SET flags = ?, modseq = ? WHERE mailbox = ? AND uid = ?",
+                [(after_text, modseq, self.mailbox, uid) for after_text, uid in changes],
+            )
+        return refused
+
+
+def expunge(connection: Writer, mailbox: int, uids: Sequence[int], only_deleted: bool) -> tuple[list[int], list[str]]:
+    """Remove messages; return their UIDs, and the files to be removed."""
+    rows = [row for row in _rows(connection, mailbox, uids) if not only_deleted or DELETED in keywords.parsed(row[1])]
+    if not rows:
+        return [], []
+    modseq = _next_modseq(connection, mailbox)
+    unseen = sum(SEEN not in keywords.parsed(row[1]) for row in rows)
+    connection.execute(
+        "UPDATE mailbox SET messages = messages - ?, unseen = unseen - ? WHERE id = ?", (len(rows), unseen, mailbox)
+    )
+    gone = [row[0] for row in rows]
+    connection.executemany("DELETE FROM item WHERE mailbox = ? AND uid = ?", [(mailbox, uid) for uid in gone])
+    connection.executemany(
+        "INSERT INTO expunged (mailbox, modseq, uid) VALUES (?, ?, ?)", [(mailbox, modseq, uid) for uid in gone]
+    )
+    return gone, release(connection, [row[3] for row in rows])
+
+
+def copy(connection: Writer, mailbox: int, uids: Sequence[int], target: int) -> Copied:
+    """Copy messages; the stored messages are shared."""
+    rows = list(_rows(connection, mailbox, uids))
+    unseen = sum(SEEN not in keywords.parsed(row[1]) for row in rows)
+    counted = connection.execute(
+        "UPDATE mailbox SET uidnext = uidnext + ?1, modseq = modseq + 1, messages = messages + ?1, "
+        "unseen = unseen + ?2 WHERE id = ?3 AND selectable RETURNING uidvalidity, uidnext - ?1, modseq",
+        (len(rows), unseen, target),
+    ).fetchall()
+    if not counted:
+        raise NoSuchMailbox("The target mailbox is gone")
+    uidvalidity, first, modseq = counted[0]
+    connection.executemany(
+        "INSERT INTO item (mailbox, uid, message, flags, internal_date, modseq) VALUES (?, ?, ?, ?, ?, ?)",
+        [(target, first + at, row[3], row[1], row[4], modseq) for at, row in enumerate(rows)],
+    )
+    connection.executemany("UPDATE message SET refs = refs + 1 WHERE id = ?", [(row[3],) for row in rows])
+    return Copied(uidvalidity, [row[0] for row in rows], range(first, first + len(rows)))
+
+
+def move(connection: Writer, mailbox: int, uids: Sequence[int], target: int) -> Copied:
+    """Copy messages and remove the originals; no message loses its last reference, so no file goes."""
+    copied = copy(connection, mailbox, uids, target)
+    expunge(connection, mailbox, copied.source, only_deleted=False)
+    return copied
+
+
+def claim_recent(connection: Writer, mailbox: int) -> int:
+    """Return the first recent UID, and leave none."""
+    for (recent,) in connection.execute("SELECT recent FROM mailbox WHERE id = ? AND selectable", (mailbox,)):
+        connection.execute("UPDATE mailbox SET recent = uidnext WHERE id = ?", (mailbox,))
+        return int(recent)
+    raise NoSuchMailbox("The mailbox is gone")

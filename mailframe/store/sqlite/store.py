@@ -1,0 +1,133 @@
+"""The mail store: its accounts, and delivery to many of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import define
+from zope.interface import implementer
+
+from mailframe.errors import MailError, NoSuchAccount
+from mailframe.interfaces import Filing, IAccount, IBulkDelivery, IMailStore
+from mailframe.spool import Message
+from mailframe.sqlite.database import Writer
+from mailframe.store.sqlite.account import INBOX, SQLiteAccount, drop_messages, new_mailbox
+from mailframe.store.sqlite.inserting import Prepared, insert_item, insert_message, stored
+from mailframe.store.sqlite.kept import Kept
+
+_ACCOUNT = "SELECT id FROM account WHERE name = ?"
+_MAILBOX = (
+    "SELECT b.id FROM account a JOIN mailbox b ON b.account = a.id WHERE a.name = ? AND b.name = ? AND b.selectable"
+)
+
+
+@implementer(IMailStore, IBulkDelivery)
+@define(eq=False)
+class SQLiteStore:
+    """
+    @ivar any_account: make an account that is not there when it is opened or delivered to: for servers whose users
+        stand elsewhere, such as in a password file.
+    """
+
+    kept: Kept
+    any_account: bool = False
+
+    async def open(self, account: str) -> IAccount:
+        """Return an account's mail."""
+        for (number,) in self.kept.database.read(_ACCOUNT, (account,)):
+            return SQLiteAccount(self.kept, number)
+        if not self.any_account:
+            raise NoSuchAccount("There is no such account")
+        return SQLiteAccount(self.kept, await self.kept.database.write(lambda writer: ensure_account(writer, account)))
+
+    async def deliver(self, message: Message, filings: Sequence[Filing]) -> Mapping[Filing, Exception]:
+        """Store one message for many accounts."""
+        when = int(self.kept.site.clock.seconds())
+
+        async def insert(prepared: Prepared) -> tuple[list[int], dict[Filing, Exception]]:
+            return await self.kept.database.write(
+                lambda connection: self._deliver(connection, prepared, filings, when),
+                lambda result: self.kept.watchers.notify(result[0]),
+            )
+
+        try:
+            _mailboxes, failed = await stored(message, self.kept.files, self.kept.site, insert)
+        except _NowhereToGo as nowhere:
+            return nowhere.failed
+        result: dict[Filing, Exception] = failed
+        return result
+
+    def _deliver(
+        self, connection: Writer, prepared: Prepared, filings: Sequence[Filing], when: int
+    ) -> tuple[list[int], dict[Filing, Exception]]:
+        """Return the mailboxes that have it now, and the filings that failed; runs in the writer's thread."""
+        places: list[tuple[int, Filing]] = []
+        failed: dict[Filing, Exception] = {}
+        for filing in filings:
+            try:
+                places.append((self._place(connection, filing), filing))
+            except MailError as error:
+                failed[filing] = error
+        if not places:
+            raise _NowhereToGo(failed)
+        number = insert_message(connection, prepared, len(places))
+        for mailbox, filing in places:
+            insert_item(connection, mailbox, number, filing.flags, when)
+        return [mailbox for mailbox, _filing in places], failed
+
+    def _place(self, connection: Writer, filing: Filing) -> int:
+        for (number,) in connection.execute(_MAILBOX, (filing.account, filing.mailbox)):
+            return int(number)
+        account = find_account(connection, filing.account)
+        if account is None:
+            if not self.any_account:
+                raise NoSuchAccount("There is no such account")
+            account = ensure_account(connection, filing.account)
+        return self._made(connection, account, filing.mailbox)
+
+    def _made(self, connection: Writer, account: int, name: str) -> int:
+        """Return a mailbox that delivery was told of; one that is missing, or only a parent, becomes INBOX."""
+        for number, selectable in connection.execute(
+            "SELECT id, selectable FROM mailbox WHERE account = ? AND name = ?", (account, name)
+        ):
+            if selectable:
+                return int(number)
+            return self._made(connection, account, INBOX)
+        return new_mailbox(connection, account, name)
+
+
+class _NowhereToGo(Exception):
+    """No filing succeeded: the message must not stay behind without a reference."""
+
+    def __init__(self, failed: dict[Filing, Exception]) -> None:
+        self.failed = failed
+
+
+def find_account(connection: Writer, name: str) -> int | None:
+    """Return an account's row."""
+    for (number,) in connection.execute(_ACCOUNT, (name,)):
+        return int(number)
+    return None
+
+
+def ensure_account(connection: Writer, name: str) -> int:
+    """Return an account's row; make it, with its INBOX, if it is not there."""
+    found = find_account(connection, name)
+    if found is not None:
+        return found
+    connection.execute("INSERT INTO account (name, address) VALUES (?, ?)", (name, name))
+    number = int(connection.last_insert_rowid())
+    new_mailbox(connection, number, INBOX)
+    return number
+
+
+def drop_account(connection: Writer, account: int) -> tuple[list[int], list[str]]:
+    """Remove all mail of an account; return its mailboxes, and the files to be removed."""
+    mailboxes = [
+        number for (number,) in connection.execute("SELECT id FROM mailbox WHERE account = ?", (account,)).fetchall()
+    ]
+    files = [file for number in mailboxes for file in drop_messages(connection, number)]
+    connection.execute("DELETE FROM mailbox WHERE account = ?", (account,))
+    connection.execute("DELETE FROM subscription WHERE account = ?", (account,))
+    connection.execute("DELETE FROM account WHERE id = ?", (account,))
+    return mailboxes, files

@@ -1,0 +1,33 @@
+"""Tells those who look at a mailbox that it has changed; pure, and used in the reactor alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+
+from attrs import define, field
+
+
+@define(eq=False)
+class Watchers:
+    """Callbacks by mailbox."""
+
+    _callbacks: dict[Hashable, list[Callable[[], None]]] = field(factory=dict)
+
+    def watch(self, mailbox: Hashable, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call C{changed} at each change, until what this returns is called."""
+        callbacks = self._callbacks.setdefault(mailbox, [])
+        callbacks.append(changed)
+
+        def end() -> None:
+            if changed in callbacks:
+                callbacks.remove(changed)
+            if not callbacks and self._callbacks.get(mailbox) is callbacks:
+                del self._callbacks[mailbox]
+
+        return end
+
+    def notify(self, mailboxes: Iterable[Hashable]) -> None:
+        """These mailboxes have changed."""
+        for mailbox in mailboxes:
+            for changed in tuple(self._callbacks.get(mailbox, ())):
+                changed()
