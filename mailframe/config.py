@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from attrs import field, frozen
@@ -137,6 +137,14 @@ def _check_run(_server: Any, _attribute: Any, parts: Sequence[Any]) -> None:
             raise TypeError(f"run= wants parts with start() and stop(), such as SQLite(...), and {part!r} is none")
 
 
+def _parts(parts: Iterable[IPart]) -> tuple[IPart, ...]:
+    return tuple(parts)
+
+
+def _listeners(listeners: Iterable[Listener]) -> tuple[Listener, ...]:
+    return tuple(listeners)
+
+
 @frozen(kw_only=True)
 class Server:
     """
@@ -154,8 +162,8 @@ class Server:
 
     hostname: str = field(kw_only=False, validator=_check_hostname)
     certificates: str | os.PathLike[str] | None = None
-    run: Sequence[IPart] = field(default=(), converter=tuple, validator=_check_run)
-    listen: Sequence[Listener] = field(default=(), converter=tuple, validator=_check_listen)
+    run: Sequence[IPart] = field(default=(), converter=_parts, validator=_check_run)
+    listen: Sequence[Listener] = field(default=(), converter=_listeners, validator=_check_listen)
     nameservers: Sequence[str] | None = None
     stop_seconds: float = STOP_SECONDS
 

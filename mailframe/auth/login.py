@@ -25,24 +25,27 @@ CREDENTIAL_CHARACTERS = 1024
 @frozen
 class LoginPolicy:
     """
-    How users log in.
+    Where passwords are taken, and how much guessing is borne.
 
-    @ivar default_domain: added to a login name without one; C{None} adds nothing.
     @ivar plaintext: accept passwords on unprotected connections from anywhere, not only from this machine.
     """
 
-    default_domain: str | None = None
     plaintext: bool = False
     limits: ThrottleLimits = ThrottleLimits()
 
 
 @define(eq=False)
 class Login:
-    """One door; services that share it share what it knows about failures."""
+    """
+    One door; services that share it share what it knows about failures.
+
+    @ivar default_domain: added to a login name without one; C{None} adds nothing.
+    """
 
     users: Any = field(validator=provides(IAuthenticator))
     site: Site
     policy: LoginPolicy = LoginPolicy()
+    default_domain: str | None = None
     throttle: Throttle = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -87,9 +90,9 @@ class Login:
         return identity
 
     def _full_name(self, username: str) -> str:
-        if "@" in username or self.policy.default_domain is None:
+        if "@" in username or self.default_domain is None:
             return username
-        return f"{username}@{self.policy.default_domain}"
+        return f"{username}@{self.default_domain}"
 
 
 def is_loopback(address: str) -> bool:

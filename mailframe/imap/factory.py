@@ -30,12 +30,14 @@ class IMAP:
 
     @ivar store: an L{IMailStore}.
     @ivar users: an L{IAuthenticator}.
-    @ivar login: default domain, policy and limits of logging in.
+    @ivar default_domain: added to login names without one.
+    @ivar login: policy and limits of logging in.
     @ivar connections: how many at the same time.
     """
 
     store: Any = field(validator=provides(IMailStore), kw_only=False)
     users: Any = field(validator=provides(IAuthenticator))
+    default_domain: str | None = None
     login: LoginPolicy = LoginPolicy()
     limits: Limits = DEFAULT
     connections: ConnectionLimits = ConnectionLimits()
@@ -48,7 +50,7 @@ class IMAP:
         @param tls: the context for STARTTLS; C{None} does not offer it.
         @param implicit_tls: the port's connections are TLS already.
         """
-        login = Login(self.users, site, self.login)
+        login = Login(self.users, site, self.login, self.default_domain)
         spool = self.store.spool if IKeepsSpool.providedBy(self.store) else Spool()
 
         def build(address: str, port: int) -> IMAPConversation:

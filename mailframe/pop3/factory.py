@@ -27,12 +27,14 @@ class POP3:
 
     @ivar store: an L{IMailStore}.
     @ivar users: an L{IAuthenticator}.
-    @ivar login: default domain, policy and limits of logging in.
+    @ivar default_domain: added to login names without one.
+    @ivar login: policy and limits of logging in.
     @ivar connections: how many at the same time.
     """
 
     store: Any = field(validator=provides(IMailStore), kw_only=False)
     users: Any = field(validator=provides(IAuthenticator))
+    default_domain: str | None = None
     login: LoginPolicy = LoginPolicy()
     limits: Limits = DEFAULT
     connections: ConnectionLimits = ConnectionLimits()
@@ -45,7 +47,7 @@ class POP3:
         @param tls: the context for STLS; C{None} does not offer it.
         @param implicit_tls: the port's connections are TLS already.
         """
-        login = Login(self.users, site, self.login)
+        login = Login(self.users, site, self.login, self.default_domain)
 
         def build(address: str, port: int) -> POP3Conversation:
             conversation = POP3Conversation(site, implicit_tls)

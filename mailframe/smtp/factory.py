@@ -121,13 +121,15 @@ class Submission(Receiver):
     Mail from our users (RFC 6409): they log in, and send as themselves.
 
     @ivar users: an L{IAuthenticator}.
-    @ivar login: default domain, policy and limits of logging in.
+    @ivar default_domain: added to login names without one.
+    @ivar login: policy and limits of logging in.
     @ivar any_sender: let users send as anybody.
     """
 
     role_type: ClassVar[type[Role]] = SubmissionRole
 
     users: Any = field(validator=provides(IAuthenticator))
+    default_domain: str | None = None
     login: LoginPolicy = LoginPolicy()
     any_sender: bool = False
 
@@ -136,7 +138,7 @@ class Submission(Receiver):
         return self.any_sender
 
     def _login(self, site: Site) -> Login | None:
-        return Login(self.users, site, self.login)
+        return Login(self.users, site, self.login, self.default_domain)
 
 
 __all__ = ["LMTP", "MX", "VOCABULARY", "Receiver", "Submission"]

@@ -1,0 +1,91 @@
+"""Which RFCs are implemented, where, and how far: README's table is made of this, and a test compares the two.
+
+C{python -m mailframe.rfcs} prints the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+YES = "yes"
+
+
+@frozen
+class Rfc:
+    """
+    @ivar module: where to start reading, without C{mailframe.}.
+    @ivar state: L{YES}, or C{partly: } and what is missing.
+    """
+
+    number: int
+    title: str
+    module: str
+    state: str = YES
+
+
+RFCS: Sequence[Rfc] = (
+    # --- messages
+    Rfc(2045, "MIME: format of message bodies", "message.parts", "partly: read, not composed"),
+    Rfc(2046, "MIME: media types", "message.parts", "partly: read, not composed; no message/partial"),
+    Rfc(2047, "MIME: encoded words", "message.words"),
+    Rfc(2231, "MIME: parameter values in other character sets", "message.parameters"),
+    Rfc(5322, "Internet Message Format", "message.headers", "partly: read; composed only as far as trace fields go"),
+    # --- SMTP
+    Rfc(1870, "SMTP: SIZE", "smtp.extensions.size"),
+    Rfc(2033, "LMTP", "smtp.factory"),
+    Rfc(2034, "SMTP: enhanced status codes", "smtp.extensions.enhanced_status_codes"),
+    Rfc(2920, "SMTP: PIPELINING", "smtp.extensions.pipelining"),
+    Rfc(3207, "SMTP: STARTTLS", "smtp.extensions.starttls"),
+    Rfc(3463, "Enhanced status codes", "status"),
+    Rfc(4954, "SMTP: AUTH", "smtp.extensions.auth"),
+    Rfc(5321, "SMTP", "smtp", "partly: mail is received, not sent"),
+    Rfc(6152, "SMTP: 8BITMIME", "smtp.extensions.eight_bit_mime"),
+    Rfc(6409, "Message submission", "smtp.factory", "partly: delivers to this server's mailboxes only"),
+    # --- POP3
+    Rfc(1939, "POP3", "pop3", "partly: no APOP, which needs passwords kept in plain text"),
+    Rfc(2449, "POP3: CAPA", "pop3.commands"),
+    Rfc(3206, "POP3: SYS and AUTH response codes", "pop3.session"),
+    Rfc(5034, "POP3: SASL", "pop3.commands"),
+    # --- IMAP
+    Rfc(2177, "IMAP: IDLE", "imap.extensions.idle"),
+    Rfc(2342, "IMAP: NAMESPACE", "imap.extensions.namespace"),
+    Rfc(2595, "TLS for IMAP and POP3", "pop3.extensions"),
+    Rfc(2971, "IMAP: ID", "imap.extensions.id"),
+    Rfc(3348, "IMAP: CHILDREN", "imap.extensions.children"),
+    Rfc(3501, "IMAP4rev1", "imap"),
+    Rfc(3691, "IMAP: UNSELECT", "imap.extensions.unselect"),
+    Rfc(4315, "IMAP: UIDPLUS", "imap.extensions.uidplus"),
+    Rfc(4959, "IMAP: SASL-IR", "imap.extensions.sasl_ir"),
+    Rfc(5161, "IMAP: ENABLE", "imap.extensions.enable"),
+    Rfc(5256, "IMAP: SORT and THREAD", "message.subject", "partly: sort keys are kept, the commands are missing"),
+    Rfc(5530, "IMAP: response codes", "imap.session"),
+    Rfc(6851, "IMAP: MOVE", "imap.extensions.move"),
+    Rfc(7162, "IMAP: CONDSTORE and QRESYNC", "imap.extensions.condstore", "partly: CONDSTORE; no QRESYNC"),
+    Rfc(7888, "IMAP: LITERAL+ and LITERAL-", "imap.extensions.literal"),
+    # --- authentication, TLS, DNS
+    Rfc(4013, "SASLprep", "sasl"),
+    Rfc(4422, "SASL", "sasl", "partly: PLAIN and LOGIN"),
+    Rfc(4616, "SASL: PLAIN", "sasl.plain"),
+    Rfc(8314, "TLS for mail clients", "config"),
+    Rfc(8996, "TLS 1.0 and 1.1 are over", "net.server_tls"),
+    Rfc(9106, "Argon2", "auth.hashing"),
+    Rfc(6531, "Internationalized email", "address", "partly: addresses; no SMTPUTF8"),
+    Rfc(6891, "DNS: EDNS(0)", "net.dns.messages", "partly: as a stub resolver needs it"),
+)
+
+
+def table() -> str:
+    """Return the table as Markdown, in the order of the numbers."""
+    rows = [_row(rfc) for rfc in sorted(RFCS, key=lambda rfc: rfc.number)]
+    return "\n".join(["| RFC | what | module | state |", "|--:|---|---|---|", *rows])
+
+
+def _row(rfc: Rfc) -> str:
+    link = f"[{rfc.number}](https://www.rfc-editor.org/rfc/rfc{rfc.number})"
+    return f"| {link} | {rfc.title} | `{rfc.module}` | {rfc.state} |"
+
+
+if __name__ == "__main__":
+    print(table())
