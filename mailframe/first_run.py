@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from twisted.python.util import runAsEffectiveUser
 
 from mailframe.address import Address
-from mailframe.config import Server, over_tls
+from mailframe.config import OverTLS, Server, Service, over_tls
 from mailframe.delivery.mailbox import ToMailbox
 from mailframe.delivery.routes import Route
 from mailframe.imap import IMAP
@@ -43,7 +43,7 @@ def everything_local(directory: str, offset: int) -> Server:
     submission = Submission(routes, users=data, default_domain=HOSTNAME, any_sender=True)
     imap = IMAP(data, users=data, default_domain=HOSTNAME)
     pop3 = POP3(data, users=data, default_domain=HOSTNAME)
-    ports = [
+    ports: list[tuple[int, Service | OverTLS]] = [
         (25, MX(routes)),
         (24, LMTP(routes)),
         (587, submission),

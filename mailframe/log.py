@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO, TypeAlias
 
-from twisted.logger import LogEvent, eventAsText, formatEvent
+from twisted.logger import ILogObserver, LogEvent, eventAsText, formatEvent
+from zope.interface import directlyProvides
 
 Observer: TypeAlias = Callable[[LogEvent], None]
 
@@ -46,10 +47,11 @@ def _plain(value: Any) -> Any:
 
 
 def json_observer(out: TextIO) -> Observer:
-    """Return an observer that writes each event to a file as L{json_line}."""
+    """Return an C{ILogObserver} that writes each event to a file as L{json_line}."""
 
     def observe(event: LogEvent) -> None:
         out.write(json_line(event))
         out.flush()
 
+    directlyProvides(observe, ILogObserver)
     return observe

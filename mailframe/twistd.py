@@ -11,9 +11,11 @@ import pwd
 import signal
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
+from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
+from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
@@ -23,6 +25,9 @@ from mailframe.errors import MailError
 from mailframe.log import Observer, json_observer
 from mailframe.net.certificates import CertificateError
 from mailframe.service import ServerService
+
+MOST_OFFSET = 65535 - 995
+_log = Logger()
 
 
 class Options(usage.Options):
@@ -42,12 +47,9 @@ class Options(usage.Options):
     compData = usage.Completions(optActions={"config": usage.CompleteFiles(), "data": usage.CompleteDirs()})
 
     def postOptions(self) -> None:
-        """Turn C{--log-json} into twistd's observer, and look at the numbers."""
-        if not 0 <= self["port-offset"] <= 65535 - 2993:
-            _give_up("--port-offset must lie between 0 and 62542")
-        if self["log-json"]:
-            twistd: Any = self.parent
-            twistd["logger"] = lambda: _json_log(log_file(twistd))
+        """Look at the numbers."""
+        if not 0 <= self["port-offset"] <= MOST_OFFSET:
+            _give_up(f"--port-offset must lie between 0 and {MOST_OFFSET}")
 
 
 def log_file(twistd: Mapping[str, Any]) -> str:
@@ -67,6 +69,8 @@ def makeService(options: Options) -> ServerService:
     except (ConfigError, CertificateError, MailError, OSError) as error:
         _give_up(str(error))
     service.owner = owner
+    if options["log-json"]:
+        service.observer = _json_log(log_file(options.parent or {}))
     return service
 
 
@@ -92,7 +96,19 @@ def _owner(twistd: Any) -> tuple[int, int] | None:
 
 
 class TwistdService(ServerService):
-    """Ends the process, with the status that tells how it went."""
+    """
+    Ends the process, with the status that tells how it went.
+
+    @ivar observer: what twistd shall log to; C{None} leaves that to its own options.
+    """
+
+    observer: Observer | None = None
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Tell the application, before twistd asks it, where to log to."""
+        if self.observer is not None:
+            parent.setComponent(ILogObserver, self.observer)
+        Service.setServiceParent(self, parent)
 
     def privilegedStartService(self) -> None:
         """Bind, or end with one line."""
@@ -118,8 +134,9 @@ class TwistdService(ServerService):
 
     def _leave(self, failure: Failure) -> None:
         atexit.register(_exit_failed)  # twistd itself knows no exit status but 0
-        say = str(failure.value) if failure.check(MailError, OSError, ValueError) else failure.getTraceback()
-        sys.stderr.write(f"mailframe: {say.strip()}\n")
+        expected = failure.check(MailError, OSError, ValueError, CannotListenError)
+        _say(str(failure.value) if expected else failure.getTraceback())
+        _log.failure("the server could not be started", failure=failure)
         self.reactor.callLater(0, self._stop_reactor)
 
 
@@ -129,8 +146,14 @@ def _exit_failed() -> None:
     os._exit(1)
 
 
-def _give_up(why: str) -> Any:
-    sys.exit(f"mailframe: {why}")
+def _give_up(why: str) -> NoReturn:
+    _say(why)
+    sys.exit(1)
+
+
+def _say(why: str) -> None:
+    """Tell whoever has started us; twistd sends the usual standard error to the log."""
+    print(f"mailframe: {why.strip()}", file=sys.__stderr__)
 
 
 def _reactor() -> Any:

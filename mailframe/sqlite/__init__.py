@@ -42,6 +42,11 @@ class InUse(Temporary):
     """Another process has the data open."""
 
 
+def _absolute(path: str | os.PathLike[str]) -> str:
+    """Return a path that is still right when twistd has changed its working directory."""
+    return os.path.abspath(path)
+
+
 @implementer(IMailStore, IBulkDelivery, IAuthenticator, IDirectory, IAccounts, IPart, IKeepsFiles, IKeepsSpool)
 @define(eq=False)
 class SQLite:
@@ -54,7 +59,7 @@ class SQLite:
     @ivar queue: the delivery queue; there once it has started.
     """
 
-    directory: str
+    directory: str = field(converter=_absolute)
     any_account: bool = False
     spool: Spool = field(init=False)
     _lock: int = field(default=-1, init=False)
@@ -64,7 +69,6 @@ class SQLite:
     _queue: SQLiteQueue | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.directory = os.path.abspath(os.fspath(self.directory))
         self.spool = Spool(self._path("spool"))
 
     def _path(self, name: str) -> str:
