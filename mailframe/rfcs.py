@@ -51,7 +51,7 @@ RFCS: Sequence[Rfc] = (
     # --- IMAP
     Rfc(2177, "IMAP: IDLE", "imap.extensions.idle"),
     Rfc(2342, "IMAP: NAMESPACE", "imap.extensions.namespace"),
-    Rfc(2595, "TLS for IMAP and POP3", "pop3.extensions"),
+    Rfc(2595, "TLS for IMAP and POP3", "pop3.commands"),
     Rfc(2971, "IMAP: ID", "imap.extensions.id"),
     Rfc(3348, "IMAP: CHILDREN", "imap.extensions.children"),
     Rfc(3501, "IMAP4rev1", "imap"),

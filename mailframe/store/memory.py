@@ -10,6 +10,7 @@ from typing import Any
 from attrs import define, field
 from zope.interface import implementer
 
+from mailframe import flagsets
 from mailframe.errors import MailboxExists, MailError, NoSuchAccount, NoSuchMailbox, NoSuchMessage, NotPermitted
 from mailframe.interfaces import (
     DELETED,
@@ -35,7 +36,6 @@ from mailframe.interfaces import (
 )
 from mailframe.message.digest import Digest
 from mailframe.spool import Message
-from mailframe.store import keywords
 from mailframe.store.fallback import DIGESTED
 from mailframe.store.watching import Watchers
 
@@ -108,7 +108,7 @@ class MemoryMailbox:
     async def append(self, message: Message, flags: FlagSet, internal_date: int | None) -> Appended:
         """Add a message."""
         self._state()
-        keywords.checked(flags)
+        flagsets.checked(flags)
         when = int(self.now()) if internal_date is None else internal_date
         uid = self._add(_Item(bytes(message), message.head, message.digest(), flags, when, self._next_modseq()))
         self._changed()
@@ -124,11 +124,11 @@ class MemoryMailbox:
     ) -> Sequence[int]:
         """Change flags."""
         self._state()
-        keywords.checked(flags)
+        flagsets.checked(flags)
         there = [uid for uid in uids if uid in self._items]
         refused = [uid for uid in there if unchanged_since is not None and self._items[uid].modseq > unchanged_since]
-        after = {uid: keywords.changed(self._items[uid].flags, mode, flags) for uid in there if uid not in set(refused)}
-        real = {uid: keywords.checked(value) for uid, value in after.items() if value != self._items[uid].flags}
+        after = {uid: flagsets.changed(self._items[uid].flags, mode, flags) for uid in there if uid not in set(refused)}
+        real = {uid: flagsets.checked(value) for uid, value in after.items() if value != self._items[uid].flags}
         if real:
             modseq = self._next_modseq()
             for uid, value in real.items():

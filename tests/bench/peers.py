@@ -1,4 +1,4 @@
-"""Private instances of the servers we are measured against, and of mailframe: all state in one folder, loopback only."""
+"""Private instances of the servers we are measured against, and of mailframe: state in one folder, loopback only."""
 
 from __future__ import annotations
 
@@ -186,8 +186,9 @@ def mailframe(folder: Path) -> Iterator[Peer]:
     twistd = Path(sys.executable).with_name("twistd")
     command = [twistd, "-n", "--pidfile=", "mailframe", "--data", root / "data", f"--port-offset={MAILFRAME_OFFSET}"]
     log = root / "log"
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
     try:
         for service in (25, 143):
             _wait_for(service + MAILFRAME_OFFSET)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from mailframe import flagsets
 from mailframe.errors import NoSuchMailbox
 from mailframe.imap import writing
 from mailframe.imap.extension import SELECTED, Command, Run, Vocabulary
@@ -15,7 +16,6 @@ from mailframe.imap.sequence_set import SequenceSet, format_set
 from mailframe.imap.session import Session
 from mailframe.imap.view import View
 from mailframe.interfaces import Copied, FlagSet, IMailbox, StoreMode
-from mailframe.store import keywords
 
 _MODES = {b"FLAGS": StoreMode.SET, b"+FLAGS": StoreMode.ADD, b"-FLAGS": StoreMode.REMOVE}
 
@@ -91,7 +91,7 @@ def _tell(
         for uid in after
         if uid in before
         and uid not in told_before
-        and after[uid] == keywords.changed(before[uid], arguments.mode, arguments.flags)
+        and after[uid] == flagsets.changed(before[uid], arguments.mode, arguments.flags)
     ]
     view.forget_change(own if arguments.silent else list(after))
     if arguments.silent and not view.condstore:

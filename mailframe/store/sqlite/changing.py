@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
+from mailframe import flagsets
 from mailframe.errors import NoSuchMailbox
 from mailframe.interfaces import DELETED, SEEN, Copied, FlagSet, StoreMode
 from mailframe.sqlite.database import Writer
-from mailframe.store import keywords
 from mailframe.store.sqlite.inserting import release
 
 _IN_RANGE = (
@@ -59,11 +59,11 @@ class FlagChange:
             if self.unchanged_since is not None and modseq > self.unchanged_since:
                 refused.append(uid)
                 continue
-            before = keywords.parsed(before_text)
-            after = keywords.changed(before, self.mode, self.flags)
+            before = flagsets.parsed(before_text)
+            after = flagsets.changed(before, self.mode, self.flags)
             if after != before:
-                keywords.checked(after)
-                changes.append((keywords.text(after), uid))
+                flagsets.checked(after)
+                changes.append((flagsets.text(after), uid))
                 unseen += (SEEN in before) - (SEEN in after)
         if changes:
             modseq = _next_modseq(connection, self.mailbox, unseen)
@@ -76,11 +76,11 @@ class FlagChange:
 
 def expunge(connection: Writer, mailbox: int, uids: Sequence[int], only_deleted: bool) -> tuple[list[int], list[str]]:
     """Remove messages; return their UIDs, and the files to be removed."""
-    rows = [row for row in _rows(connection, mailbox, uids) if not only_deleted or DELETED in keywords.parsed(row[1])]
+    rows = [row for row in _rows(connection, mailbox, uids) if not only_deleted or DELETED in flagsets.parsed(row[1])]
     if not rows:
         return [], []
     modseq = _next_modseq(connection, mailbox)
-    unseen = sum(SEEN not in keywords.parsed(row[1]) for row in rows)
+    unseen = sum(SEEN not in flagsets.parsed(row[1]) for row in rows)
     connection.execute(
         "UPDATE mailbox SET messages = messages - ?, unseen = unseen - ? WHERE id = ?", (len(rows), unseen, mailbox)
     )
@@ -95,7 +95,7 @@ def expunge(connection: Writer, mailbox: int, uids: Sequence[int], only_deleted:
 def copy(connection: Writer, mailbox: int, uids: Sequence[int], target: int) -> Copied:
     """Copy messages; the stored messages are shared."""
     rows = list(_rows(connection, mailbox, uids))
-    unseen = sum(SEEN not in keywords.parsed(row[1]) for row in rows)
+    unseen = sum(SEEN not in flagsets.parsed(row[1]) for row in rows)
     counted = connection.execute(
         "UPDATE mailbox SET uidnext = uidnext + ?1, modseq = modseq + 1, messages = messages + ?1, "
         "unseen = unseen + ?2 WHERE id = ?3 AND selectable RETURNING uidvalidity, uidnext - ?1, modseq",

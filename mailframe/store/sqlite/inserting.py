@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from mailframe import flagsets
 from mailframe.bodies import Files
 from mailframe.errors import NoSuchMailbox, Temporary
 from mailframe.interfaces import SEEN, Appended, FlagSet
@@ -14,7 +15,6 @@ from mailframe.message.digest import Digest
 from mailframe.site import Site
 from mailframe.spool import FileBody, Message
 from mailframe.sqlite.database import Writer
-from mailframe.store import keywords
 
 _MESSAGE = (
     "INSERT INTO message (refs, size, sent, subject, base_subject, from_key, to_key, cc_key, message_id, "
@@ -104,7 +104,7 @@ def insert_item(connection: Writer, mailbox: int, message: int, flags: FlagSet, 
     @raise NoSuchMailbox: it is gone.
     """
     for uidvalidity, uid, modseq in connection.execute(_COUNT, (SEEN not in flags, mailbox)):
-        connection.execute(_ITEM, (mailbox, uid, message, keywords.text(flags), internal_date, modseq))
+        connection.execute(_ITEM, (mailbox, uid, message, flagsets.text(flags), internal_date, modseq))
         return Appended(uidvalidity, uid)
     raise NoSuchMailbox("The mailbox is gone")
 

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import define
 from zope.interface import implementer
 
+from mailframe import flagsets
 from mailframe.errors import NoSuchMailbox, NoSuchMessage, Temporary
 from mailframe.interfaces import (
     Appended,
@@ -26,7 +27,6 @@ from mailframe.interfaces import (
 )
 from mailframe.spool import Message
 from mailframe.sqlite.database import Writer
-from mailframe.store import keywords
 from mailframe.store.sqlite import changing
 from mailframe.store.sqlite.inserting import Prepared, insert_item, insert_message, stored
 from mailframe.store.sqlite.kept import Kept
@@ -150,7 +150,7 @@ class SQLiteMailbox:
 
     async def append(self, message: Message, flags: FlagSet, internal_date: int | None) -> Appended:
         """Add a message."""
-        keywords.checked(flags)
+        flagsets.checked(flags)
         when = int(self.kept.site.clock.seconds()) if internal_date is None else internal_date
 
         async def insert(prepared: Prepared) -> Appended:
@@ -166,7 +166,7 @@ class SQLiteMailbox:
         self, uids: Sequence[int], mode: StoreMode, flags: FlagSet, unchanged_since: int | None = None
     ) -> Sequence[int]:
         """Change flags."""
-        keywords.checked(flags)
+        flagsets.checked(flags)
         change = changing.FlagChange(self.number, uids, mode, flags, unchanged_since)
         return await self.kept.database.write(change.run, self._changed)
 
@@ -226,7 +226,7 @@ def _entries(rows: Sequence[tuple[Any, ...]]) -> Entries:
     if not rows:
         return Entries((), (), ())
     uids, flags, modseqs = zip(*rows, strict=True)
-    return Entries(uids, list(map(keywords.parsed, flags)), modseqs)
+    return Entries(uids, list(map(flagsets.parsed, flags)), modseqs)
 
 
 def _facts_query(wanted: Sequence[Fact]) -> str:
