@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mailframe.administration import Request, perform
@@ -19,6 +17,7 @@ from mailframe.errors import MailError
 from mailframe.interfaces import IAccounts
 from mailframe.net.conversation import Conversation
 from mailframe.net.lines import LineTooLong
+from mailframe.net.listening import ConnectionLimits, ConversationFactory
 
 REQUEST_OCTETS = 64 * 1024
 """Of one request."""
@@ -34,7 +33,9 @@ _log = Logger()
 class ControlConversation(Conversation):
     """Serves one C{mailframe} command."""
 
-    factory: Any
+    def __init__(self, accounts: IAccounts, clock: IReactorTime) -> None:
+        super().__init__(clock)
+        self.accounts = accounts
 
     async def converse(self) -> None:
         """Answer requests until the client has no more."""
@@ -61,52 +62,17 @@ class ControlConversation(Conversation):
             return {"error": "the server failed at this; its log says how"}
 
     async def _performed(self, request: Request) -> Any:
-        result = await perform(self.factory.accounts, request)
+        result = await perform(self.accounts, request)
         # Neither the password nor anything else the client wrote but the two things that say what was done.
         _log.info("control: {action!r} {address!r}", action=request["do"], address=request.get("address", ""))
         return result
 
 
-class ControlFactory(Factory):
-    """Serves the accounts of one server to whoever may open the socket."""
-
-    noisy = False
-
-    def __init__(self, accounts: IAccounts, clock: IReactorTime) -> None:
-        self.accounts = accounts
-        self.clock = clock
-        self._open: set[ControlConversation] = set()
-        self._empty: Deferred[None] | None = None
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        """Serve one more, if they are not too many."""
-        if len(self._open) >= CONNECTIONS:
-            return None
-        conversation = ControlConversation(self.clock, self._ended)
-        conversation.factory = self
-        self._open.add(conversation)
-        return conversation
-
-    def stop(self, seconds: float) -> Deferred[None]:
-        """Let the requests under way end; cut what is left after that time."""
-        self._empty = Deferred()
-        late = self.clock.callLater(seconds, self._abort)
-        self._empty.addCallback(lambda _: late.cancel() if late.active() else None)
-        for conversation in list(self._open):
-            conversation.stop()
-        empty = self._empty
-        self._check()
-        return empty
-
-    def _abort(self) -> None:
-        for conversation in list(self._open):
-            conversation.abort()
-
-    def _ended(self, conversation: ControlConversation) -> None:
-        self._open.discard(conversation)
-        self._check()
-
-    def _check(self) -> None:
-        if self._empty is not None and not self._open:
-            empty, self._empty = self._empty, None
-            empty.callback(None)
+def control_factory(accounts: IAccounts, clock: IReactorTime) -> ConversationFactory:
+    """Return what serves the accounts of one server to whoever may open the socket."""
+    return ConversationFactory(
+        clock,
+        lambda host, port: ControlConversation(accounts, clock),
+        b'{"error": "too many commands at once"}\r\n',
+        ConnectionLimits(CONNECTIONS, CONNECTIONS),
+    )

@@ -21,7 +21,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from mailframe.config import OverTLS, Server
-from mailframe.control import SOCKET_MODE, ControlFactory
+from mailframe.control import SOCKET_MODE, control_factory
 from mailframe.interfaces import IPart
 from mailframe.net.dns.resolver import Resolver
 from mailframe.net.door import Door
@@ -157,7 +157,7 @@ class ServerService(Service):
             raise ValueError(f"{path}: too long for a socket: the path of the data may have a few octets less")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # of a server that was killed: the data has a lock, and now it is ours
-        factory = ControlFactory(accounts, self.site.clock)
+        factory = control_factory(accounts, self.site.clock)
         door = Door("control", factory)
         door.bind(UNIXServerEndpoint(self.reactor, path, mode=SOCKET_MODE), factory)
         self._doors.append(door)

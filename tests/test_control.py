@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailframe.address import Address
-from mailframe.control import CONNECTIONS, REQUEST_OCTETS, REQUEST_SECONDS, ControlFactory
+from mailframe.control import CONNECTIONS, REQUEST_OCTETS, REQUEST_SECONDS, control_factory
 from mailframe.errors import AlreadyExists, NoSuchAccount
 from mailframe.interfaces import IAccounts
 from mailframe.net.conversation import LINGER_SECONDS
@@ -72,7 +72,7 @@ class ControlTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.accounts = Accounts()
         self.clock = Clock()
-        self.factory = ControlFactory(self.accounts, self.clock)
+        self.factory = control_factory(self.accounts, self.clock)
         self.protocol, self.wire = self.connect()
         self.events: list[dict[str, Any]] = []
         globalLogPublisher.addObserver(self.events.append)
@@ -81,8 +81,7 @@ class ControlTests(SynchronousTestCase):
     def connect(self) -> tuple[Any, Wire]:
         protocol = self.factory.buildProtocol(None)
         wire = Wire()
-        if protocol is not None:
-            protocol.makeConnection(wire)
+        protocol.makeConnection(wire)
         return protocol, wire
 
     def send(self, octets: bytes) -> list[dict[str, Any]]:
@@ -152,9 +151,10 @@ class ControlTests(SynchronousTestCase):
         self.assertNotIn("secret", repr(self.events))
 
     def test_too_many_at_once_are_turned_away(self) -> None:
-        more = [self.connect()[0] for _ in range(CONNECTIONS)]
-        self.assertIsNone(more[-1])
-        self.assertIsNotNone(more[-2])
+        *more, last = [self.connect()[1] for _ in range(CONNECTIONS)]
+        self.assertEqual([wire.value() for wire in more], [b""] * (CONNECTIONS - 1))
+        self.assertIn(b"too many", last.value())
+        self.assertTrue(last.disconnecting)
 
     def test_a_silent_client_is_let_go(self) -> None:
         self.clock.advance(REQUEST_SECONDS)
@@ -184,4 +184,4 @@ class ControlTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stopping_with_nobody_there_is_done_at_once(self) -> None:
-        self.successResultOf(ControlFactory(self.accounts, self.clock).stop(10))
+        self.successResultOf(control_factory(self.accounts, self.clock).stop(10))
