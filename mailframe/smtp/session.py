@@ -25,7 +25,13 @@ T = TypeVar("T")
 
 
 class Wire(Protocol):
-    """The connection, as a session sees it."""
+    """
+    The connection, as a session sees it.
+
+    @ivar busy: a message is half received: a server that stops waits for the rest of it.
+    """
+
+    busy: bool
 
     def write(self, data: bytes) -> None:
         """Give octets to the client, soon."""

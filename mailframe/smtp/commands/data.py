@@ -35,7 +35,11 @@ async def data(session: Session, argument: bytes) -> None:
         raise Refused(replies.NO_RECIPIENTS)
     session.wire.write(bytes(replies.START_DATA))
     envelope, targets = session.envelope, session.targets
-    message = await _receive(session)
+    session.wire.busy = True
+    try:
+        message = await _receive(session)
+    finally:
+        session.wire.busy = False
     session.reset()
     try:
         if isinstance(message, Reply):
