@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from foreign_mail import mailboxes, messages, subjects
-
 from mailframe.testing.process import RunningServer
+from tests.foreign.home import Deliver, Home
+from tests.foreign.mailboxes import mailboxes, messages, subjects
 
 MAIL = "From: ann@example.org\r\nSubject: by curl\r\n\r\nHello\r\n.dot\r\n"
 
 
-def curl(server: RunningServer, home, scheme: str, port: int, path: str, *options: str) -> str:
+def curl(server: RunningServer, home: Home, scheme: str, port: int, path: str, *options: str) -> str:
     """Run curl with a password and trust in the server's certificate."""
     certificate = str(server.data / "tls" / "localhost.pem")
     url = f"{scheme}://localhost:{server.port(port)}/{path}"
@@ -17,7 +17,7 @@ def curl(server: RunningServer, home, scheme: str, port: int, path: str, *option
     return home.run("curl", "-sS", "--cacert", certificate, "--user", user, "--url", url, *options)
 
 
-def test_it_sends_by_submission_with_and_without_starttls(server: RunningServer, home) -> None:
+def test_it_sends_by_submission_with_and_without_starttls(server: RunningServer, home: Home) -> None:
     mail = str(home.file("mail", MAIL))
     to = ("--mail-from", "me@localhost", "--mail-rcpt", "anybody@example.com", "-T", mail)
     curl(server, home, "smtp", 587, "client.example.org", "--ssl-reqd", *to)
@@ -25,7 +25,7 @@ def test_it_sends_by_submission_with_and_without_starttls(server: RunningServer,
     assert subjects(server) == ["by curl"]
 
 
-def test_it_reads_and_changes_by_imap(server: RunningServer, home, deliver) -> None:
+def test_it_reads_and_changes_by_imap(server: RunningServer, home: Home, deliver: Deliver) -> None:
     deliver("one", "two")
 
     def imap(path: str, *options: str) -> str:
@@ -35,7 +35,7 @@ def test_it_reads_and_changes_by_imap(server: RunningServer, home, deliver) -> N
     imap("", "-X", "CREATE Archive")
     assert mailboxes(server) == {"INBOX", "Archive"}
     assert "Subject: one" in imap("INBOX;MAILINDEX=1")
-    assert imap("INBOX;MAILINDEX=1;SECTION=TEXT") == "Hello\r\n.dot\r\n"
+    assert imap("INBOX;MAILINDEX=1;SECTION=TEXT").startswith("Hello\r\n.dot\r\n")
     assert "SEARCH 2" in imap("INBOX?SUBJECT%20two")
     imap("INBOX", "-X", "STORE 1 +FLAGS (\\Flagged)")
     assert "\\Flagged" in messages(server)["one"]
@@ -48,7 +48,7 @@ def test_it_reads_and_changes_by_imap(server: RunningServer, home, deliver) -> N
     assert subjects(server, "Archive") == ["by curl", "two"]
 
 
-def test_it_reads_and_deletes_by_pop3(server: RunningServer, home, deliver) -> None:
+def test_it_reads_and_deletes_by_pop3(server: RunningServer, home: Home, deliver: Deliver) -> None:
     deliver("one", "two")
     assert len(curl(server, home, "pop3", 110, "").split("\n")) >= 2
     assert "Subject: one" in curl(server, home, "pop3", 110, "1", "--ssl-reqd")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from foreign_mail import subjects
 
 from mailframe.testing.process import RunningServer
+from tests.foreign.home import Deliver, Home
+from tests.foreign.mailboxes import subjects
 
 NOTHING_NEW = 1
 RC = """\
@@ -19,7 +20,9 @@ poll localhost service {port} protocol {protocol} {uidl}
 
 
 @pytest.mark.parametrize(("protocol", "port"), [("imap", 993), ("pop3", 995)])
-def test_mail_is_fetched_once_and_then_deleted(server: RunningServer, home, deliver, protocol: str, port: int) -> None:
+def test_mail_is_fetched_once_and_then_deleted(
+    server: RunningServer, home: Home, deliver: Deliver, protocol: str, port: int
+) -> None:
     inbox: Path = home.path / "inbox"
     certificate = server.data / "tls" / "localhost.pem"
     text = RC.format(

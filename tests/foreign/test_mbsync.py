@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from foreign_mail import messages, subjects
-
 from mailframe.testing.process import RunningServer
+from tests.foreign.home import Deliver, Home
+from tests.foreign.mailboxes import messages, subjects
 
 CONFIGURATION = """\
 IMAPAccount here
@@ -46,7 +46,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_two_ways_and_then_nothing_more_to_do(server: RunningServer, home, deliver) -> None:
+def test_two_ways_and_then_nothing_more_to_do(server: RunningServer, home: Home, deliver: Deliver) -> None:
     certificate = server.data / "tls" / "localhost.pem"
     (home.path / "mail").mkdir()
     values = {"password": server.password, "certificate": certificate, "home": home.path}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from foreign_mail import messages, subjects
-
 from mailframe.testing.process import RunningServer
+from tests.foreign.home import Deliver, Home
+from tests.foreign.mailboxes import messages, subjects
 
 RC = """\
 set folder = "imaps://localhost:{imap}/"
@@ -32,7 +32,7 @@ set sleep_time = 0
 """
 
 
-def test_it_sends(server: RunningServer, home) -> None:
+def test_it_sends(server: RunningServer, home: Home) -> None:
     configuration = home.file("rc", rc(server))
     home.run("neomutt", "-n", "-F", configuration, "-s", "by neomutt", "anybody@example.com", stdin="Hello\n")
     assert subjects(server) == ["by neomutt"]
@@ -45,7 +45,7 @@ def rc(server: RunningServer) -> str:
     )
 
 
-def keys(server: RunningServer, home, *pressed: str) -> None:
+def keys(server: RunningServer, home: Home, *pressed: str) -> None:
     """Open the inbox, press keys, leave."""
     configuration = home.file("rc", rc(server))
     pushed = "".join(pressed)
@@ -54,7 +54,7 @@ def keys(server: RunningServer, home, *pressed: str) -> None:
     home.run("script", "-qec", command, "/dev/null")
 
 
-def test_it_reads_flags_moves_and_deletes(server: RunningServer, home, deliver) -> None:
+def test_it_reads_flags_moves_and_deletes(server: RunningServer, home: Home, deliver: Deliver) -> None:
     deliver("one", "two", "three", "four")
     keys(server, home, "<first-entry><display-message><exit><flag-message>")
     assert messages(server)["one"] >= {"\\Seen", "\\Flagged"}
