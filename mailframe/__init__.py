@@ -67,7 +67,35 @@ _HOMES = {
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "IMAP",
+    "LMTP",
+    "MX",
+    "POP3",
+    "Accept",
+    "Address",
+    "Delivered",
+    "Delivery",
+    "Discard",
+    "Envelope",
+    "Failed",
+    "MemoryAccounts",
+    "MemoryStore",
+    "Message",
+    "Outcome",
+    "PasswordFile",
+    "Postpone",
+    "Reject",
+    "Retry",
+    "Route",
+    "SQLite",
+    "Server",
+    "Site",
+    "Submission",
+    "ToMailbox",
+    "Verdict",
+    "over_tls",
+]
 
 
 def __getattr__(name: str) -> Any:

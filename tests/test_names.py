@@ -23,6 +23,7 @@ def test_type_checkers_are_told_the_same_names() -> None:
     [block] = [node for node in tree.body if isinstance(node, ast.If)]
     told = {alias.asname for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert told == set(mailframe.__all__)
+    assert set(vars(mailframe)["_HOME"]) == told
 
 
 def test_an_unknown_name_is_an_error() -> None:
