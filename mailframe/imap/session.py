@@ -30,7 +30,13 @@ _log = Logger()
 
 
 class Wire(Protocol):
-    """The connection, as a session sees it."""
+    """
+    The connection, as a session sees it.
+
+    @ivar busy: a command is half received: a server that stops waits for the rest of it.
+    """
+
+    busy: bool
 
     def write(self, data: bytes) -> None:
         """Give octets to the client, soon."""
@@ -160,6 +166,7 @@ class Session:
             _log.failure("{session} cannot spool a literal", session=self.client.session)
             self.wire.write(b"* NO [UNAVAILABLE] The message cannot be received now\r\n")
             return
+        self.wire.busy = isinstance(event, LiteralComing)
         if isinstance(event, RawCommand):
             await self._command(event)
         elif isinstance(event, LiteralComing):

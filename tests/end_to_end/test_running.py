@@ -68,6 +68,27 @@ def test_sigterm_ends_it_with_status_0_and_a_transaction_under_way_ends_well(fol
         assert subjects(again) == ["in flight"]
 
 
+def test_a_message_that_a_mail_program_is_storing_is_stored_before_it_ends(folder: Path) -> None:
+    with RunningServer(folder) as server:
+        client = socket.create_connection(("127.0.0.1", server.port(143)), 30)
+        lines = client.makefile("rb")
+        assert lines.readline().startswith(b"* OK")
+        client.sendall(f"a LOGIN me {server.password}\r\n".encode())
+        while not lines.readline().startswith(b"a OK"):
+            pass
+        client.sendall(b"b APPEND INBOX {20}\r\n")
+        assert lines.readline().startswith(b"+ ")
+        client.sendall(b"Subject: st")
+        server.process.send_signal(signal.SIGTERM)
+        _wait_until_refused(server.port(25))
+        client.sendall(b"ored\r\n\r\nx\r\n")
+        assert lines.readline().startswith(b"b OK")
+        client.close()
+        assert server.process.wait(30) == 0
+    with RunningServer(folder) as again:
+        assert subjects(again) == ["stored"]
+
+
 def _wait_until_refused(port: int) -> None:
     end = time.monotonic() + 30
     while time.monotonic() < end:
