@@ -18,7 +18,7 @@ Observer: TypeAlias = Callable[[LogEvent], None]
 
 PLAIN = (str, int, float, bool, type(None))
 LEGACY = frozenset({"isError", "format", "failure", "why", "logLevel"})
-"""What C{twisted.python.log} adds to events, beside C{message=()}, C{time} and C{system}."""
+"""What C{twisted.python.log} adds to events, beside C{message}, C{time} and C{system}."""
 VALUE_CHARACTERS = 2000
 """Longer values are cut: a log is no store."""
 
@@ -35,8 +35,10 @@ def json_line(event: Mapping[str, Any]) -> str:
     if event.get("log_failure") is not None:
         entry["traceback"] = eventAsText(dict(event), includeTimestamp=False, includeSystem=False)
     for key, value in event.items():
-        if not key.startswith("log_") and key not in LEGACY and key not in entry and value != ():
+        if not key.startswith("log_") and key not in LEGACY and key not in entry:
             entry[key] = _plain(value)
+    if not isinstance(event.get("message"), str):
+        entry.pop("message", None)  # a tuple of C{twisted.python.log}'s, and no message's id
     return json.dumps(entry, ensure_ascii=True) + "\n"
 
 

@@ -54,7 +54,7 @@ def test_failures_keep_their_traceback() -> None:
 
 
 def test_what_twisteds_older_log_adds_is_left_out() -> None:
-    assert "message" not in entry(log_format="x", message=(), time=1.0, system="-", isError=0)
+    assert "message" not in entry(log_format="x", message=("x",), time=1.0, system="-", isError=0)
 
 
 def test_lines_come_out_at_once() -> None:
