@@ -115,7 +115,6 @@ class ServerService(Service):
             factory: Any = service.service.factory(self.site, tls, implicit_tls=True)
             door = Door(f"{type(service.service).__name__} over TLS", factory)
             listening: Any = TLSMemoryBIOFactory(tls, False, factory, self.reactor)
-            listening.noisy = False
         else:
             listening = factory = service.factory(self.site, tls)
             door = Door(type(service).__name__, factory)
