@@ -95,23 +95,6 @@ class Models:
 
 
 @define(eq=False)
-class _Watching:
-    """Wakes a session's connection when its mailbox changes."""
-
-    wire: Wire
-
-    def changed(self, uids: list[int]) -> None:
-        """The view knows."""
-
-    def expunged(self, uids: list[int]) -> None:
-        """The view knows."""
-
-    def notice(self) -> None:
-        """Something happened."""
-        self.wire.wake()
-
-
-@define(eq=False)
 class Session:
     """
     @ivar store: an L{mailframe.interfaces.IMailStore}.
@@ -142,7 +125,6 @@ class Session:
     enabled: set[bytes] = field(factory=set)
     bad_commands: int = 0
     began: float = field(init=False)
-    _watching: _Watching | None = None
 
     def __attrs_post_init__(self) -> None:
         self.began = self.site.clock.seconds()
@@ -350,14 +332,8 @@ class Session:
 
     def watch(self, watching: bool) -> None:
         """Wake the connection when the selected mailbox changes, or do not any more."""
-        if self.view is None:
-            return
-        if watching:
-            self._watching = _Watching(self.wire)
-            self.view.model.followers.add(self._watching)
-        elif self._watching is not None:
-            self.view.model.followers.discard(self._watching)
-            self._watching = None
+        if self.view is not None:
+            self.view.on_notice = self.wire.wake if watching else None
 
     # --- a sink for fetching --------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
@@ -23,6 +23,8 @@ class View:
 
     @ivar read_only: opened by EXAMINE.
     @ivar recent: UIDs from here on, up to where the client's knowledge ends, are C{\\Recent} to it.
+    @ivar noticed: something happened that the client was not told.
+    @ivar on_notice: is called then, while the client waits for it.
     @ivar condstore: the client wants mod-sequences with every change (RFC 7162 3.1).
     """
 
@@ -31,6 +33,7 @@ class View:
     recent: int
     condstore: bool = False
     noticed: bool = field(default=False, init=False)
+    on_notice: Callable[[], None] | None = field(default=None, init=False)
     _uids: list[int] = field(init=False)
     _count: int = field(init=False)
     _gone: set[int] = field(factory=set, init=False)
@@ -111,10 +114,13 @@ class View:
     def expunged(self, uids: list[int]) -> None:
         """Messages are gone."""
         self._gone.update(uid for uid in uids if self.number(uid) is not None)
+        self.forget_change(uids)
 
     def notice(self) -> None:
         """Something happened."""
         self.noticed = True
+        if self.on_notice is not None:
+            self.on_notice()
 
     def forget_change(self, uids: Sequence[int]) -> None:
         """The client knows of these changes, or need not."""

@@ -298,7 +298,9 @@ class MemoryStore:
 
     def add(self, account: str) -> MemoryAccount:
         """Make an account."""
-        return self._accounts.setdefault(account, MemoryAccount(self._watchers, self.now, self._uidvalidities))
+        if account not in self._accounts:
+            self._accounts[account] = MemoryAccount(self._watchers, self.now, self._uidvalidities)
+        return self._accounts[account]
 
     async def open(self, account: str) -> IAccount:
         """Return an account's mail."""
