@@ -46,7 +46,8 @@ class MailStoreContract:
         raise NotImplementedError("a contract is tested on some store")
 
     async def _account(self) -> IAccount:
-        return await (await self.make_store()).open("ann@example.org")
+        account: IAccount = await (await self.make_store()).open("ann@example.org")
+        return account
 
     async def _inbox(self, *messages: Message) -> IMailbox:
         inbox = await (await self._account()).mailbox("INBOX")
@@ -348,8 +349,9 @@ class MailStoreContract:
         self.assertEqual((await inbox.state()).recent, 3)
 
     async def test_one_message_is_delivered_to_many_and_failures_are_told(self) -> None:
-        store = await self.make_store()
-        if not IBulkDelivery.providedBy(store):
+        store: Any = await self.make_store()
+        bulk: Any = store
+        if not IBulkDelivery.providedBy(bulk):
             return
         filings = [Filing("ann@example.org"), Filing("bob@example.org", flags=frozenset({FLAGGED}))]
         self.assertEqual(await store.deliver(NOTE, filings), {})

@@ -27,6 +27,7 @@ from mailframe.net.tls import TLSInfo
 from mailframe.sasl.exchange import Cancelled
 from mailframe.site import Site
 from mailframe.sqlite import SQLite
+from tests.temporary import path_for
 
 ANN, BOB, INFO = map(Address.parse, ("Ann@Example.org", "bob@example.org", "info@example.org"))
 
@@ -103,7 +104,7 @@ class MemoryAccountsTests(AccountsContract, TestCase):
 
 class SQLiteAccountsTests(AccountsContract, TestCase):
     async def make(self) -> Any:
-        data = SQLite(self.mktemp())
+        data = SQLite(path_for(self))
         await data.start(Site("mx.example.org", Clock()))
         self.addCleanup(data.stop)
         return data
@@ -111,7 +112,7 @@ class SQLiteAccountsTests(AccountsContract, TestCase):
 
 class PasswordFileTests(AccountsContract, TestCase):
     async def make(self) -> Any:
-        path = self.mktemp()
+        path = path_for(self)
         Path(path).touch()
         users = PasswordFile(path)
         await users.start(Site("mx.example.org", Clock()))

@@ -217,7 +217,7 @@ def test_who_only_makes_errors_is_hung_up_on() -> None:
 
 
 def test_who_does_not_log_in_is_hung_up_on() -> None:
-    World().play("C: CAPA\nS: +OK ...\n" + "S: ...\n" * 8 + "S: .\n--: 3 minutes\nS: -ERR Autologout\nS closes")
+    World().play("C: CAPA\nS: +OK ...\n" + "S: ...\n" * 9 + "S: .\n--: 3 minutes\nS: -ERR Autologout\nS closes")
 
 
 def test_privacy_is_needed_from_elsewhere() -> None:

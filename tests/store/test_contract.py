@@ -23,6 +23,7 @@ from mailframe.spool import FileBody
 from mailframe.sqlite import SQLite
 from mailframe.store.memory import MemoryStore
 from mailframe.testing.stores import NOTE, MailStoreContract
+from tests.temporary import path_for
 
 ACCOUNTS = ("ann@example.org", "bob@example.org")
 
@@ -172,7 +173,7 @@ class ThreadedSQLiteTests(_SQLiteTests, TestCase):
 class SQLiteDataTests(TestCase):
     async def test_two_processes_cannot_have_it_open(self) -> None:
         site = Site("mx.example.org", Clock())
-        one = SQLite(self.mktemp())
+        one = SQLite(path_for(self))
         await one.start(site)
         self.addCleanup(one.stop)
         two = SQLite(one.directory)
@@ -181,7 +182,7 @@ class SQLiteDataTests(TestCase):
 
     async def test_data_of_a_newer_version_is_left_alone(self) -> None:
         site = Site("mx.example.org", Clock())
-        data = SQLite(self.mktemp())
+        data = SQLite(path_for(self))
         await data.start(site)
         connection = data._kept.database._writer  # type: ignore[union-attr]
         connection.pragma("user_version", 999)  # type: ignore[union-attr]
@@ -190,13 +191,13 @@ class SQLiteDataTests(TestCase):
             await data.start(site)
 
     async def test_nothing_can_be_asked_before_it_has_started(self) -> None:
-        data = SQLite(self.mktemp())
+        data = SQLite(path_for(self))
         for ask in (lambda: data.queue, lambda: data.store, lambda: data.people):
             self.assertRaises(errors.Temporary, ask)
 
     async def test_files_that_no_row_names_are_swept_away_at_the_start(self) -> None:
         site = Site("mx.example.org", Clock())
-        data = SQLite(self.mktemp())
+        data = SQLite(path_for(self))
         await data.start(site)
         orphan = os.path.join(data.directory, "messages", "orphan")
         left = os.path.join(data.directory, "spool", "left")
@@ -210,7 +211,7 @@ class SQLiteDataTests(TestCase):
         assert not os.path.exists(left)
 
     async def test_it_is_readable_for_its_user_alone(self) -> None:
-        data = SQLite(self.mktemp())
+        data = SQLite(path_for(self))
         await data.start(Site("mx.example.org", Clock()))
         self.addCleanup(data.stop)
         assert os.stat(data.directory).st_mode & 0o777 == 0o700
