@@ -177,6 +177,7 @@ def _pbkdf2() -> str:
         _salted("SSHA512", "sha512"),
         _pbkdf2(),
     ],
+    ids=["argon2id", "ssha", "ssha256", "ssha512", "pbkdf2"],
 )
 def test_hashes_are_verified(stored: str) -> None:
     hashing.check_form(stored)
