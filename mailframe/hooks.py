@@ -214,7 +214,9 @@ async def in_time(call: Callable[[E], Any], event: E, clock: IReactorTime, secon
     if not isinstance(answer, Awaitable):
         return answer
     waiting: Deferred[Any] = answer if isinstance(answer, Deferred) else ensureDeferred(_awaited(answer))
-    return await waiting.addTimeout(seconds, clock)
+    if not waiting.called or waiting.paused:  # a timer costs more than most answers, which are there at once
+        waiting.addTimeout(seconds, clock)
+    return await waiting
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from mailframe.address import Address
@@ -26,10 +27,13 @@ from mailframe.spool import Message, Spool
 ALIAS_DEPTH = 10
 """Aliases of aliases that are followed."""
 ALIAS_TARGETS = 1000
-"""Accounts that one recipient may lead to."""
+"""Addresses that one recipient may lead to."""
+
+_log = Logger()
 
 _UNKNOWN = Reject("5.1.1", "No such user here")
 _LOOP = Reject("5.4.6", "The alias of this address leads back to itself")
+_TOO_MANY = Reject("5.3.5", "The alias of this address leads to too many others")
 _LATER = Postpone("4.3.0", "The directory cannot be asked now, try again later")
 
 
@@ -103,7 +107,9 @@ class ToMailbox:
             try:
                 account = await self.store.open(filing.account)
                 await (await account.mailbox(filing.mailbox)).append(message, filing.flags, None)
-            except MailError as error:
+            except Exception as error:  # the others have it, or will: one outcome for all would be wrong
+                if not isinstance(error, MailError):
+                    _log.failure("the message cannot be stored for {account}", account=filing.account)
                 result[filing.account] = error
         return result
 
@@ -120,26 +126,32 @@ class ToMailbox:
         return found
 
     async def _resolve(self, address: Address) -> tuple[str, ...] | Reject:
-        """Follow aliases; targets that are unknown here do not count, as long as one is known."""
+        """
+        Follow aliases. A target that was asked already is passed over: an alias may name itself beside others.
+
+        Targets that are unknown here do not count as long as one is known, but whoever made the alias should hear of
+        them. An alias that leads too far leads nowhere: some of its people would never see what others do.
+        """
         accounts: dict[str, None] = {}
         asked: set[Address] = set()
         waiting = [address]
-        for _depth in range(ALIAS_DEPTH):
-            following: list[Address] = []
+        for depth in range(ALIAS_DEPTH):
+            following: dict[Address, None] = {}
             for each in waiting:
-                if each in asked or len(accounts) >= ALIAS_TARGETS:
-                    continue
-                asked.add(each)
                 entry = await self.directory.find(each)
                 if isinstance(entry, AliasEntry):
-                    following += entry.targets
+                    following |= dict.fromkeys(entry.targets)
                 elif entry is not None:
                     accounts[entry.account] = None
-            if not following:
-                return tuple(accounts) or (_UNKNOWN if waiting else _LOOP)
-            # An alias that was asked already leads in a circle; what is left may be nothing at all.
+                elif depth:
+                    _log.warn("the alias {alias} leads to {target}, unknown here", alias=str(address), target=str(each))
+            asked.update(waiting)
             waiting = [each for each in following if each not in asked]
-        return tuple(accounts) or _LOOP
+            if len(asked) + len(waiting) > ALIAS_TARGETS:
+                return _TOO_MANY
+            if not waiting:
+                return tuple(accounts) or (_LOOP if following else _UNKNOWN)
+        return _LOOP
 
 
 def _outcome(error: Exception) -> Outcome:

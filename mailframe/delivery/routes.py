@@ -26,7 +26,7 @@ def _check_pattern(_instance: object, _attribute: Any, pattern: Any) -> None:
     if not isinstance(pattern, str):
         raise TypeError(f"a route's pattern is a domain, an address, '*' or a function, not {pattern!r}")
     try:
-        _matcher(pattern)
+        _key(pattern)
     except ValueError as error:
         raise ValueError(f"{pattern!r} is no pattern of a route: {error}") from None
 
@@ -43,35 +43,74 @@ class Route:
     target: Target = field(validator=_check_target)
 
 
-def _matcher(pattern: Pattern) -> Callable[[Address], bool]:
+def _key(pattern: str) -> tuple[str | None, str] | None:
+    """
+    Return where a pattern without a star stands in the table: local part or C{None}, and domain.
+
+    @raise ValueError: it is no pattern.
+    """
+    if pattern == "*":
+        return None
+    if pattern.startswith("*."):
+        parse_domain(pattern[2:])
+        return None
+    if "@" in pattern:
+        address = Address.parse(pattern)
+        return address.local.lower(), address.domain
+    return None, parse_domain(pattern)
+
+
+def _test(pattern: Pattern) -> Callable[[Address], bool]:
+    """Return the test of a pattern that is not in the table."""
     if not isinstance(pattern, str):
         return pattern
     if pattern == "*":
         return lambda address: True
-    if "@" in pattern:
-        wanted = Address.parse(pattern)
-        folded = wanted.local.lower()
-        return lambda address: address.domain == wanted.domain and address.local.lower() == folded
-    if pattern.startswith("*."):
-        suffix = "." + parse_domain(pattern[2:])
-        return lambda address: address.domain.endswith(suffix)
-    domain = parse_domain(pattern)
-    return lambda address: address.domain == domain
+    suffix = "." + parse_domain(pattern[2:])
+    return lambda address: address.domain.endswith(suffix)
 
 
 @define(eq=False)
 class Routes:
-    """Routes, ready to be asked."""
+    """
+    Routes, ready to be asked: domains and addresses by one look into a table, however many there are.
+
+    @ivar routes: the first one that matches counts.
+    """
 
     routes: Sequence[Route]
-    _matchers: list[tuple[Callable[[Address], bool], Target]] = field(init=False)
+    _table: dict[tuple[str | None, str], int] = field(factory=dict, init=False)
+    _tests: list[tuple[int, Callable[[Address], bool]]] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._matchers = [(_matcher(route.pattern), route.target) for route in self.routes]
+        for number, route in enumerate(self.routes):
+            key = _key(route.pattern) if isinstance(route.pattern, str) else None
+            if key is None:
+                self._tests.append((number, _test(route.pattern)))
+            else:
+                self._table.setdefault(key, number)
 
     def find(self, address: Address) -> Target | None:
         """Return where an address's mail goes; C{None}: it is not for us, and we are no relay."""
-        return next((target for matches, target in self._matchers if matches(address)), None)
+        none = len(self.routes)
+        first = min(
+            self._table.get((None, address.domain), none),
+            self._table.get((address.local.lower(), address.domain), none),
+        )
+        for number, matches in self._tests:
+            if number > first:
+                break
+            if matches(address):
+                first = number
+                break
+        return self.routes[first].target if first < none else None
+
+    def postmaster(self, hostname: str) -> Address:
+        """Return who C{<postmaster>} is (RFC 5321 4.5.1): of this host, or else of the first domain that has a route."""
+        ours = Address("postmaster", hostname.lower())
+        if self.find(ours) is not None:
+            return ours
+        return next((Address("postmaster", domain) for local, domain in self._table if local is None), ours)
 
 
 def routes(value: Any) -> Routes:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar, TypeVar
 
 from attrs import define, field
+from attrs.validators import instance_of, optional
 
 from mailframe.auth.login import Login, LoginPolicy
 from mailframe.delivery.routes import Routes, routes
 from mailframe.hooks import Client, ConnectHook, HelloHook, MessageHook, RecipientHook, SenderHook
-from mailframe.interfaces import IAuthenticator, IKeepsSpool
+from mailframe.interfaces import IAuthenticator, IDeliveryQueue, IKeepsSpool
 from mailframe.net.listening import ConnectionLimits, ConversationFactory
 from mailframe.site import Site, provides
 from mailframe.smtp import replies
@@ -23,8 +25,16 @@ from mailframe.smtp.roles import LMTPRole, MXRole, Role, SubmissionRole
 from mailframe.smtp.session import Session
 from mailframe.spool import Spool
 
+T = TypeVar("T")
+
 VOCABULARY = Vocabulary.of(COMMANDS, EXTENSIONS)
 _SMTP, _LMTP = VOCABULARY.without(b"LHLO"), VOCABULARY.without(b"HELO", b"EHLO")
+
+
+def _hooks(given: Iterable[T]) -> tuple[T, ...]:
+    if callable(given) or not isinstance(given, Iterable):
+        raise TypeError(f"hooks are given as a list such as [my_hook], and {given!r} is none")
+    return tuple(given)
 
 
 @define(eq=False, kw_only=True)
@@ -36,19 +46,22 @@ class Receiver:
         is refused, so an open relay takes a decision.
     @ivar at_connect: hooks, asked in their order; so are the others.
     @ivar connections: how many at the same time.
+    @ivar queue: an L{IDeliveryQueue} that takes the recipients whose delivery has to wait when a message was delivered
+        to others already; C{None} lets the client send again, and those others get it twice.
     """
 
     role_type: ClassVar[type[Role]]
 
     routes: Routes = field(converter=routes, kw_only=False)
-    at_connect: tuple[ConnectHook, ...] = field(default=(), converter=tuple)
-    at_hello: tuple[HelloHook, ...] = field(default=(), converter=tuple)
-    at_sender: tuple[SenderHook, ...] = field(default=(), converter=tuple)
-    at_recipient: tuple[RecipientHook, ...] = field(default=(), converter=tuple)
-    at_message: tuple[MessageHook, ...] = field(default=(), converter=tuple)
-    limits: Limits = DEFAULT
-    bare_newlines: BareNewlines = BareNewlines.REJECT
-    connections: ConnectionLimits = ConnectionLimits()
+    at_connect: tuple[ConnectHook, ...] = field(default=(), converter=_hooks)
+    at_hello: tuple[HelloHook, ...] = field(default=(), converter=_hooks)
+    at_sender: tuple[SenderHook, ...] = field(default=(), converter=_hooks)
+    at_recipient: tuple[RecipientHook, ...] = field(default=(), converter=_hooks)
+    at_message: tuple[MessageHook, ...] = field(default=(), converter=_hooks)
+    limits: Limits = field(default=DEFAULT, validator=instance_of(Limits))
+    bare_newlines: BareNewlines = field(default=BareNewlines.REJECT, validator=instance_of(BareNewlines))
+    connections: ConnectionLimits = field(default=ConnectionLimits(), validator=instance_of(ConnectionLimits))
+    queue: Any = field(default=None, validator=optional(provides(IDeliveryQueue)))
     role: Role = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -89,9 +102,9 @@ class Receiver:
         def build(address: str, port: int) -> SMTPConversation:
             conversation = SMTPConversation(site, implicit_tls)
             client = Client(site.new_id(), address, port, self.role.keyword)
-            reader = Reader(conversation.inbox, self.limits.line)
+            reader = Reader(conversation.inbox, self.limits.line, self.limits.text_line)
             conversation.session = Session(
-                conversation, reader, site, client, self.role, self.routes, spool, vocabulary, tls, login
+                conversation, reader, site, client, self.role, self.routes, spool, vocabulary, tls, login, self.queue
             )
             return conversation
 

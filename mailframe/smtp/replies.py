@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mailframe import status as codes
 
 LINE_CHARACTERS = 400
 """Text in one line of a reply: a whole line has 512 octets (RFC 5321 4.5.3.1.5)."""
+
+_MISTAKES = frozenset({530, 535, 538, 555})
+"""No login, a wrong password, a password in plain text, an unknown parameter."""
 
 
 @frozen
@@ -22,16 +25,22 @@ class Reply:
     status: str
     lines: tuple[str, ...]
 
-    def __bytes__(self) -> bytes:
+    encoded: bytes = field(init=False, repr=False, eq=False)
+
+    @encoded.default
+    def _encode(self) -> bytes:
         status = f"{self.status} " if self.status else ""
         rows = [f"{self.code}-{status}{line[:LINE_CHARACTERS]}\r\n" for line in self.lines[:-1]]
         rows.append(f"{self.code} {status}{self.lines[-1][:LINE_CHARACTERS]}\r\n")
         return "".join(rows).encode("ascii", "replace")
 
+    def __bytes__(self) -> bytes:
+        return self.encoded
+
     @property
-    def is_error(self) -> bool:
-        """Whether the command failed."""
-        return self.code >= 400
+    def is_mistake(self) -> bool:
+        """Whether the client did something wrong, other than offering mail that we do not want now or ever."""
+        return 500 <= self.code <= 504 or self.code in _MISTAKES
 
 
 class Refused(Exception):
@@ -52,6 +61,7 @@ SENDER_OK = reply(250, codes.SENDER_OK, "Sender OK")
 RECIPIENT_OK = reply(250, codes.RECIPIENT_OK, "Recipient OK")
 START_DATA = reply(354, "", "End data with <CR><LF>.<CR><LF>")
 BYE = reply(221, codes.OK, "Bye")
+NOT_IMPLEMENTED = reply(502, codes.BAD_COMMAND, "Command not implemented")
 UNKNOWN_COMMAND = reply(500, codes.BAD_COMMAND, "Command not recognized")
 LINE_TOO_LONG = reply(500, codes.SYNTAX, "Line too long")
 NO_ARGUMENT = reply(501, codes.BAD_ARGUMENTS, "This command takes no argument")
@@ -60,14 +70,18 @@ HELLO_FIRST = reply(503, codes.BAD_COMMAND, "Say hello first")
 NESTED_MAIL = reply(503, codes.BAD_COMMAND, "A transaction is under way: send RSET first")
 SENDER_FIRST = reply(503, codes.BAD_COMMAND, "MAIL comes first")
 NO_RECIPIENTS = reply(554, codes.BAD_COMMAND, "No valid recipients")
+NO_RECIPIENTS_LMTP = reply(503, codes.BAD_COMMAND, "No valid recipients")
+"""RFC 2033 4.2 demands this code."""
 RELAY_DENIED = reply(550, codes.POLICY, "Relaying denied")
 TOO_MANY_RECIPIENTS = reply(452, codes.TOO_MANY_RECIPIENTS, "Too many recipients, send the rest in another transaction")
 TOO_LARGE = reply(552, codes.MESSAGE_TOO_LARGE, "Message too large")
 BARE_NEWLINES = reply(550, codes.BAD_CONTENT, "The message has bare CR or LF characters: lines must end with CRLF")
 NUL_OCTETS = reply(550, codes.BAD_CONTENT, "The message has NUL characters")
+LONG_LINE = reply(550, codes.BAD_CONTENT, "The message has a line that is too long")
 LOOP = reply(554, codes.ROUTING_LOOP, "Too many hops: this message goes in circles")
 FAULT = reply(451, codes.SYSTEM_FAULT, "Local error, try again later")
 TOO_MANY_ERRORS = reply(421, "4.7.0", "Too many errors")
+TOO_MANY_COMMANDS = reply(421, "4.7.0", "Too many commands and no message")
 TOO_MANY_UNKNOWN = reply(421, "4.7.0", "Too many unknown recipients")
 TIMEOUT = reply(421, codes.BAD_CONNECTION, "Timeout, closing the connection")
 SHUTDOWN = reply(421, codes.NOT_ACCEPTING, "Shutting down, try again later")

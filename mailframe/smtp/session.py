@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from attrs import define, evolve, field
+from twisted.logger import Logger
 
+from mailframe import status as codes
 from mailframe.auth.login import Login
 from mailframe.delivery.routes import Routes
 from mailframe.envelope import Envelope, Recipient
-from mailframe.hooks import Client, ConnectEvent, Postpone, Reject, Target, Verdict, ask
+from mailframe.hooks import Client, ConnectEvent, Discard, Postpone, Reject, Target, Verdict, ask
 from mailframe.net.lines import LineTooLong
+from mailframe.net.tls import TLSInfo
 from mailframe.site import Site
 from mailframe.smtp import replies
 from mailframe.smtp.extension import Vocabulary
@@ -23,6 +26,11 @@ from mailframe.spool import Spool
 
 T = TypeVar("T")
 
+_log = Logger()
+
+NOT_IMPLEMENTED = frozenset({b"EXPN", b"SEND", b"SOML", b"SAML", b"TURN"})
+"""Verbs of RFC 5321 and RFC 821 that we know and do not serve (RFC 5321 4.2.4)."""
+
 
 class Wire(Protocol):
     """
@@ -32,6 +40,10 @@ class Wire(Protocol):
     """
 
     busy: bool
+
+    @property
+    def tls(self) -> TLSInfo | None:
+        """How the connection is protected."""
 
     def write(self, data: bytes) -> None:
         """Give octets to the client, soon."""
@@ -49,10 +61,16 @@ class Session:
     @ivar role: the service and its hooks and limits.
     @ivar tls_context: for STARTTLS; C{None} does not offer it.
     @ivar login: the door for AUTH; C{None} does not offer it.
+    @ivar queue: an L{mailframe.interfaces.IDeliveryQueue} for the recipients that a message could not be delivered to
+        while it could to others; C{None} lets the client send it again.
     @ivar greeted: the client has said HELO, EHLO or LHLO.
     @ivar extended: it was EHLO or LHLO.
     @ivar envelope: of the transaction under way.
     @ivar targets: where each accepted recipient's mail will go.
+    @ivar discards: a hook wants the mail of this transaction thrown away.
+    @ivar discards_all: a hook wants all mail of this connection thrown away.
+    @ivar errors: wrong commands since the last message that was taken.
+    @ivar idle: commands since the last message that was taken.
     """
 
     wire: Wire
@@ -65,12 +83,16 @@ class Session:
     vocabulary: Vocabulary
     tls_context: Any = None
     login: Login | None = None
+    queue: Any = None
     greeted: bool = False
     extended: bool = False
     envelope: Envelope | None = None
     targets: list[tuple[Recipient, Target]] = field(factory=list)
+    discards: bool = False
+    discards_all: bool = False
     over: bool = False
     errors: int = 0
+    idle: int = 0
     unknown_recipients: int = 0
     transactions: int = 0
 
@@ -86,7 +108,11 @@ class Session:
             except LineTooLong:
                 self.answer(replies.LINE_TOO_LONG)
                 continue
-            await self._serve_line(line)
+            self.idle += 1
+            if self.idle > self.role.limits.commands:
+                self.end(replies.TOO_MANY_COMMANDS)
+            else:
+                await self._serve_line(line)
 
     async def _greet(self) -> None:
         verdict = None
@@ -97,36 +123,55 @@ class Session:
         elif isinstance(verdict, Postpone):
             self.end(reply(421, verdict.status, verdict.text))
         else:
+            self.discards_all = isinstance(verdict, Discard)
             self.answer(reply(220, "", f"{self.site.hostname} {self.role.protocol} mailframe"))
 
     async def _serve_line(self, line: bytes) -> None:
         try:
             verb, argument = command(line)
-            known = self.vocabulary.commands.get(verb)
-            if known is None:
-                self.answer(replies.UNKNOWN_COMMAND)
-            elif argument and not known.argument:
-                self.answer(replies.NO_ARGUMENT)
-            elif known.greeted and not self.greeted:
-                self.answer(replies.HELLO_FIRST)
-            else:
-                await known.run(self, argument)
         except BadSyntax as problem:
-            self.answer(reply(501 if line[:1].isalpha() else 500, "5.5.2", str(problem)))
+            self.answer(reply(500, codes.SYNTAX, str(problem)))
+            return
+        try:
+            await self._run(verb, argument)
+        except BadSyntax as problem:
+            self._refuse(verb, reply(501, codes.SYNTAX, str(problem)))
         except Refused as refused:
-            self.answer(refused.reply)
+            self._refuse(verb, refused.reply)
+
+    async def _run(self, verb: bytes, argument: bytes) -> None:
+        known = self.vocabulary.commands.get(verb)
+        if known is None:
+            raise Refused(replies.NOT_IMPLEMENTED if verb in NOT_IMPLEMENTED else replies.UNKNOWN_COMMAND)
+        if argument and not known.argument:
+            raise Refused(replies.NO_ARGUMENT)
+        if known.greeted and not self.greeted:
+            raise Refused(replies.HELLO_FIRST)
+        await known.run(self, argument)
+
+    def _refuse(self, verb: bytes, answer: Reply) -> None:
+        _log.info(
+            "{session} {client} {verb} refused: {code} {status} {text}",
+            session=self.client.session,
+            client=self.client.address,
+            verb=verb.decode("ascii"),
+            code=answer.code,
+            status=answer.status,
+            text=answer.lines[0],
+        )
+        self.answer(answer)
 
     def answer(self, answer: Reply) -> None:
-        """Tell the client; too many errors end the session."""
-        self.wire.write(bytes(answer))
-        if answer.is_error:
+        """Tell the client; too many mistakes end the session."""
+        self.wire.write(answer.encoded)
+        if answer.is_mistake:
             self.errors += 1
             if self.errors >= self.role.limits.errors and not self.over:
                 self.end(replies.TOO_MANY_ERRORS)
 
     def end(self, answer: Reply) -> None:
         """Tell the client, and end the session."""
-        self.wire.write(bytes(answer))
+        self.wire.write(answer.encoded)
         self.over = True
 
     # --- for the commands -----------------------------------------------------------------------------------------
@@ -135,6 +180,11 @@ class Session:
         """Forget the transaction (RFC 5321 4.1.1.5)."""
         self.envelope = None
         self.targets = []
+        self.discards = False
+
+    def taken(self) -> None:
+        """A message was taken: who brings mail may make new mistakes."""
+        self.errors = self.idle = 0
 
     def forget_all(self) -> None:
         """Forget all that was said in plain text (RFC 3207 4.2)."""
@@ -150,13 +200,15 @@ class Session:
         self.envelope = evolve(self.envelope, recipients=(*self.envelope.recipients, recipient))
 
 
-def refuse(verdict: Verdict | None) -> None:
+def refuse(verdict: Verdict | None) -> bool:
     """
-    Turn a verdict into a reply; this is the only place that does.
+    Turn a verdict into a reply; only the one at connect is turned elsewhere.
 
+    @return: whether the mail is to be thrown away.
     @raise Refused: the verdict is a refusal.
     """
     if isinstance(verdict, Reject):
         raise Refused(reply(550, verdict.status, verdict.text))
     if isinstance(verdict, Postpone):
         raise Refused(reply(451, verdict.status, verdict.text))
+    return isinstance(verdict, Discard)

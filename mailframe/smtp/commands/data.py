@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from mailframe import status as codes
 from mailframe.delivery.handing import hand
+from mailframe.delivery.queueing import queue_rest
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivered, Delivery, Discard, Failed, MessageEvent, Outcome, Target, ask
 from mailframe.message import dates, trace
@@ -25,6 +26,8 @@ from mailframe.spool import Message, SpoolWriter, header_field
 _log = Logger()
 
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_UNSAFE_HELO = re.compile(rb"[^A-Za-z0-9.:_\[\]-]")
+"""What would be a comment, or worse, in a Received field; HELO itself is borne with much (RFC 5321 4.1.4)."""
 
 
 async def data(session: Session, argument: bytes) -> None:
@@ -32,8 +35,8 @@ async def data(session: Session, argument: bytes) -> None:
     if session.envelope is None:
         raise Refused(replies.SENDER_FIRST)
     if not session.targets:
-        raise Refused(replies.NO_RECIPIENTS)
-    session.wire.write(bytes(replies.START_DATA))
+        raise Refused(replies.NO_RECIPIENTS_LMTP if session.role.is_lmtp else replies.NO_RECIPIENTS)
+    session.wire.write(replies.START_DATA.encoded)
     envelope, targets = session.envelope, session.targets
     session.wire.busy = True
     try:
@@ -53,6 +56,8 @@ async def data(session: Session, argument: bytes) -> None:
         answers = [refused.reply]
     if session.role.is_lmtp and len(answers) == 1:
         answers *= len(targets)  # RFC 2033 4.2: an answer for each recipient, whatever happened
+    if any(answer.code == 250 for answer in answers):
+        session.taken()
     for answer in answers:
         session.answer(answer)
 
@@ -108,6 +113,8 @@ def _problem(session: Session) -> Reply | None:
         return replies.NUL_OCTETS
     if session.reader.bare_newlines and session.role.bare_newlines is BareNewlines.REJECT:
         return replies.BARE_NEWLINES
+    if session.reader.long_line:
+        return replies.LONG_LINE
     return None
 
 
@@ -132,6 +139,8 @@ async def _take(
         refuse(verdict)
     delivery = Delivery(number, envelope, envelope.recipients, message, session.client)
     outcomes = await hand(delivery, targets, session.site.clock)
+    if session.queue is not None and not session.role.is_lmtp:
+        outcomes = await queue_rest(session.queue, delivery, outcomes, session.site.clock.seconds())
     _report(session, delivery, outcomes)
     if session.role.is_lmtp:
         return [_answer(number, outcome) for _recipient, outcome in outcomes]
@@ -144,9 +153,9 @@ def _traced(session: Session, envelope: Envelope, number: str, message: Message)
     fields = trace.return_path(b"" if envelope.sender is None else bytes(envelope.sender))
     only = bytes(envelope.recipients[0].address) if len(envelope.recipients) == 1 else None
     fields += trace.received(
-        client.helo.encode("ascii", "replace"),
+        _UNSAFE_HELO.sub(b"?", client.helo.encode("ascii", "replace")),
         None,
-        client.address.encode("ascii", "replace"),
+        _literal(client.address),
         session.site.hostname.encode("ascii", "replace"),
         _with(session),
         number.encode("ascii"),
@@ -160,6 +169,14 @@ def _traced(session: Session, envelope: Envelope, number: str, message: Message)
         if message.header("Message-ID") is None:
             fields += header_field("Message-ID", f"<{number}@{session.site.hostname}>")
     return message.with_fields(fields)
+
+
+def _literal(address: str) -> bytes:
+    """The TCP-info of RFC 5321 4.4: an address literal, without the zone of a link-local one."""
+    plain = address.partition("%")[0].encode("ascii", "replace")
+    if not plain:
+        return b"local"  # a UNIX socket
+    return b"[IPv6:%b]" % plain if b":" in plain else b"[%b]" % plain
 
 
 def _with(session: Session) -> bytes:
@@ -200,8 +217,9 @@ def _single(number: str, outcomes: Sequence[tuple[Recipient, Outcome]]) -> Reply
 def _report(session: Session, delivery: Delivery, outcomes: Sequence[tuple[Recipient, Outcome]]) -> None:
     for recipient, outcome in outcomes:
         _log.info(
-            "{session} {message} from <{sender}> to <{recipient}>, {size} octets: {outcome} {text}",
+            "{session} {client} {message} from <{sender}> to <{recipient}>, {size} octets: {outcome} {text}",
             session=session.client.session,
+            client=session.client.address,
             message=delivery.id,
             sender=str(delivery.sender or ""),
             recipient=str(recipient.address),

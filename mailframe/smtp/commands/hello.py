@@ -11,12 +11,26 @@ from mailframe.smtp.session import Session, refuse
 
 async def _hello(session: Session, argument: bytes) -> str:
     """Take the name, and return the first line of the answer."""
-    session.client.helo = helo_name(argument)
+    client, name = session.client, helo_name(argument)
+    if client.tls is not None:
+        client.tls = session.wire.tls  # the handshake may not have been over when it was first looked at
     if session.role.at_hello:
-        refuse(await ask(session.role.at_hello, HelloEvent(session.client), session.site.clock))
+        await _ask(session, name)
+    client.helo = name
     session.reset()
     session.greeted = True
-    return f"{session.site.hostname} greets {session.client.helo}"
+    return f"{session.site.hostname} greets {name}"
+
+
+async def _ask(session: Session, name: str) -> None:
+    """Ask the hooks; a name that is refused was never said (RFC 5321 4.1.4)."""
+    client = session.client
+    before, client.helo = client.helo, name
+    try:
+        discards = refuse(await ask(session.role.at_hello, HelloEvent(client), session.site.clock))
+    finally:
+        client.helo = before
+    session.discards_all |= discards
 
 
 async def helo(session: Session, argument: bytes) -> None:

@@ -28,7 +28,8 @@ async def mail(session: Session, argument: bytes) -> None:
     _check_sender(session, sender)
     envelope = _with_parameters(session, Envelope(sender), given)
     if session.role.at_sender:
-        refuse(await ask(session.role.at_sender, SenderEvent(session.client, envelope), session.site.clock))
+        event = SenderEvent(session.client, envelope)
+        session.discards = refuse(await ask(session.role.at_sender, event, session.site.clock))
     session.transactions += 1
     session.envelope = envelope
     session.answer(replies.SENDER_OK)
@@ -46,11 +47,11 @@ def _with_parameters(session: Session, envelope: Envelope, given: Path) -> Envel
 
 
 def _check_sender(session: Session, sender: Address | None) -> None:
-    """Users send as themselves (RFC 6409 6.1); reports with the null sender are not theirs to send."""
+    """Users send as themselves (RFC 6409 6.1), or with the null sender, as notices that mail was read must (RFC 8098 3)."""
     identity = session.client.identity
-    if not session.role.needs_login or session.role.any_sender or identity is None:
+    if not session.role.needs_login or session.role.any_sender or identity is None or sender is None:
         return
-    if sender is None or not owns(identity, sender):
+    if not owns(identity, sender):
         raise Refused(reply(553, codes.POLICY, "This sender address is not yours"))
 
 

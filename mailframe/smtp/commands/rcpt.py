@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.logger import Logger
 
 from mailframe import status as codes
 from mailframe.address import Address
+from mailframe.delivery.discard import discard
 from mailframe.envelope import Recipient
 from mailframe.errors import MailError
-from mailframe.hooks import RecipientEvent, Reject, Target, ask
+from mailframe.hooks import HOOK_SECONDS, RecipientEvent, Reject, Target, ask, in_time
 from mailframe.interfaces import IRecipientCheck
 from mailframe.smtp import replies
 from mailframe.smtp.extension import Command
@@ -26,20 +29,27 @@ async def rcpt(session: Session, argument: bytes) -> None:
     if len(session.targets) >= session.role.limits.recipients:
         raise Refused(replies.TOO_MANY_RECIPIENTS)
     recipient = _recipient(session, path(argument, b"TO:"))
+    discards = session.discards or session.discards_all
     if session.role.at_recipient:
         event = RecipientEvent(session.client, session.envelope, recipient)
-        refuse(await ask(session.role.at_recipient, event, session.site.clock))
-    target = session.routes.find(recipient.address)
-    if target is None:
-        _count_unknown(session)
-        raise Refused(replies.RELAY_DENIED)
-    await _check(session, target, recipient.address)
+        discards |= refuse(await ask(session.role.at_recipient, event, session.site.clock))
+    target = discard if discards else await _target(session, recipient.address)
     session.accept_recipient(recipient, target)
     session.answer(replies.RECIPIENT_OK)
 
 
+async def _target(session: Session, address: Address) -> Target:
+    target = session.routes.find(address)
+    if target is None:
+        _count_unknown(session)
+        raise Refused(replies.RELAY_DENIED)
+    if IRecipientCheck.providedBy(target):
+        await _check(session, target, address)
+    return target
+
+
 def _recipient(session: Session, given: Path) -> Recipient:
-    address = Address("postmaster", session.site.hostname) if given.postmaster else given.address
+    address = session.routes.postmaster(session.site.hostname) if given.postmaster else given.address
     if address is None:
         raise Refused(reply(501, codes.BAD_RECIPIENT_SYNTAX, "A recipient has an address"))
     recipient = Recipient(address)
@@ -54,12 +64,10 @@ def _recipient(session: Session, given: Path) -> Recipient:
     return recipient
 
 
-async def _check(session: Session, target: Target, address: Address) -> None:
-    """Ask the target whether it knows the recipient, if it can tell."""
-    if not IRecipientCheck.providedBy(target):
-        return
+async def _check(session: Session, target: Any, address: Address) -> None:
+    """Ask the target, which provides L{IRecipientCheck}, whether it knows the recipient."""
     try:
-        verdict = await target.check(address)
+        verdict = await in_time(target.check, address, session.site.clock, HOOK_SECONDS)
     except MailError:
         raise Refused(replies.FAULT) from None
     except Exception:

@@ -30,6 +30,8 @@ async def auth(session: Session, argument: bytes) -> None:
     if not session.login.allowed(session.client):
         raise Refused(reply(538, codes.ENCRYPTION_NEEDED, "Encryption required: send STARTTLS first"))
     name, _space, initial = argument.partition(b" ")
+    if not name:
+        raise Refused(reply(501, codes.BAD_ARGUMENTS, "The name of a mechanism expected"))
     mechanism = sasl.MECHANISMS.get(name.upper())
     if mechanism is None:
         raise Refused(reply(504, codes.BAD_ARGUMENTS, "Unknown authentication mechanism"))

@@ -1,0 +1,43 @@
+"""What to do with the rest when a message reached some of its recipients and not yet the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve
+from twisted.logger import Logger
+
+from mailframe.envelope import Recipient
+from mailframe.hooks import Delivered, Delivery, Outcome, Retry
+from mailframe.interfaces import IDeliveryQueue
+
+_log = Logger()
+
+FIRST_RETRY_SECONDS = 300.0
+"""When the rest is tried again for the first time."""
+
+Results = Sequence[tuple[Recipient, Outcome]]
+
+
+async def queue_rest(queue: IDeliveryQueue, delivery: Delivery, outcomes: Results, now: float) -> Results:
+    """
+    Queue the recipients for whom it may work later, if the message was delivered to others.
+
+    SMTP has one answer for all: were the client told to send again, those others would get the message twice.
+    Where nobody got it, the client keeps it: it is the better queue, since it can tell its user.
+
+    @param now: seconds since the epoch.
+    @return: the outcomes, with L{Delivered} for those that are durably queued.
+    """
+    waiting = {recipient.address: recipient for recipient, outcome in outcomes if isinstance(outcome, Retry)}
+    if not waiting or not any(isinstance(outcome, Delivered) for _recipient, outcome in outcomes):
+        return outcomes
+    envelope = evolve(delivery.envelope, recipients=tuple(waiting.values()))
+    try:
+        await queue.put(delivery.id, envelope, delivery.message, now + FIRST_RETRY_SECONDS)
+    except Exception:
+        _log.failure("{message} cannot be queued", message=delivery.id)
+        return outcomes
+    return [
+        (recipient, Delivered("queued") if isinstance(outcome, Retry) else outcome) for recipient, outcome in outcomes
+    ]
