@@ -106,7 +106,7 @@ class Routes:
         return self.routes[first].target if first < none else None
 
     def postmaster(self, hostname: str) -> Address:
-        """Return who C{<postmaster>} is (RFC 5321 4.5.1): of this host, or else of the first domain that has a route."""
+        """Return who C{<postmaster>} is (RFC 5321 4.5.1): of this host, or of the first domain that has a route."""
         ours = Address("postmaster", hostname.lower())
         if self.find(ours) is not None:
             return ours

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-
 from typing import Any
 
 from attrs import field, frozen
@@ -28,8 +27,8 @@ class Limits:
     Sizes are octets, times are seconds.
 
     @ivar line: a command line with its CRLF (RFC 5321 4.5.3.1.4 says 512, extensions add to it).
-    @ivar text_line: a line of a message with its CRLF. RFC 5321 4.5.3.1.6 says 1,000; a lot of HTML mail has longer ones,
-        which harm nobody here, so this only keeps out what is no text at all.
+    @ivar text_line: a line of a message with its CRLF. RFC 5321 4.5.3.1.6 says 1,000; a lot of HTML mail has longer
+        ones, which harm nobody here, so this only keeps out what is no text at all.
     @ivar message: a message; it is what SIZE announces (RFC 1870).
     @ivar overshoot: what is still read of a message that is too long, to answer properly at its end.
     @ivar recipients: of one message (RFC 5321 4.5.3.1.8 demands 100).

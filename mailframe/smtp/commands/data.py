@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from mailframe import status as codes
 from mailframe.delivery.handing import hand
-from mailframe.delivery.queueing import queue_rest
+from mailframe.delivery.queueing import Results, queue_rest
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivered, Delivery, Discard, Failed, MessageEvent, Outcome, Target, ask
 from mailframe.message import dates, trace
@@ -138,7 +138,7 @@ async def _take(
             return [_stored(number)]
         refuse(verdict)
     delivery = Delivery(number, envelope, envelope.recipients, message, session.client)
-    outcomes = await hand(delivery, targets, session.site.clock)
+    outcomes: Results = await hand(delivery, targets, session.site.clock)
     if session.queue is not None and not session.role.is_lmtp:
         outcomes = await queue_rest(session.queue, delivery, outcomes, session.site.clock.seconds())
     _report(session, delivery, outcomes)

@@ -47,7 +47,7 @@ def _with_parameters(session: Session, envelope: Envelope, given: Path) -> Envel
 
 
 def _check_sender(session: Session, sender: Address | None) -> None:
-    """Users send as themselves (RFC 6409 6.1), or with the null sender, as notices that mail was read must (RFC 8098 3)."""
+    """Users send as themselves (RFC 6409 6.1), or with the null sender: RFC 8098 3 demands it for receipts."""
     identity = session.client.identity
     if not session.role.needs_login or session.role.any_sender or identity is None or sender is None:
         return
