@@ -177,7 +177,7 @@ class Reader:
         self._texts.append(line[: literal.start()] if literal else line)
         tag = self._tag()
         name = _NAME.match(self._texts[0], len(tag) + 1) if tag else None
-        problem = self._problem(line, tag, name)
+        problem = self._problem(line, tag, name, literal is not None)
         if problem is not None:
             return self._bad(tag, problem, literal)
         assert name is not None
@@ -188,14 +188,14 @@ class Reader:
         self._texts, self._literals = [], []
         return RawCommand(tag, name[0].upper(), cursor)
 
-    def _problem(self, line: bytes, tag: bytes, name: re.Match[bytes] | None) -> str | None:
+    def _problem(self, line: bytes, tag: bytes, name: re.Match[bytes] | None, another: bool) -> str | None:
         if _BAD_OCTETS.search(line):
             return "NUL, CR and LF are not allowed in a command line"
         if not tag:
             return "A command begins with a tag and a space"
         if name is None:
             return "A command name is expected behind the tag"
-        if len(self._literals) >= self.limits.literals:
+        if another and len(self._literals) >= self.limits.literals:
             return "Too many literals"
         return None
 
@@ -216,8 +216,3 @@ class Reader:
             self._refused = False
             return BadLine(b"", "The command was refused")
         return None
-
-    @property
-    def discarding(self) -> int:
-        """Octets of a refused literal that are still to be thrown away."""
-        return self._left if self._refused else 0

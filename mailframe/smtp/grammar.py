@@ -6,7 +6,7 @@ import re
 
 from attrs import frozen
 
-from mailframe.address import Address, parse_domain
+from mailframe.address import Address
 
 _COMMAND = re.compile(rb"([A-Za-z]{1,12})(?: +([^\r\n\x00]*))?")
 # The local part may be quoted and then hold ">" and spaces; a source route is accepted and ignored (RFC 5321 4.1.1.3).
@@ -112,12 +112,3 @@ def helo_name(argument: bytes) -> str:
     if not _HELO.fullmatch(name):
         raise BadSyntax("A host name expected")
     return name
-
-
-def is_host_name(name: str) -> bool:
-    """Whether a HELO name is what RFC 5321 4.1.1.1 demands: a domain or an address literal."""
-    try:
-        parse_domain(name)
-    except ValueError:
-        return False
-    return True
