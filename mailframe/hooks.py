@@ -7,7 +7,6 @@ from typing import Any, TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
 from twisted.internet import defer
-from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -17,6 +16,7 @@ from mailframe.envelope import Envelope, Recipient
 from mailframe.interfaces import Identity
 from mailframe.net.tls import TLSInfo
 from mailframe.spool import Message, header_field
+from mailframe.waiting import in_time
 
 _log = Logger()
 
@@ -202,25 +202,6 @@ async def _ask_one(hook: Callable[[E], Answer], event: E, clock: IReactorTime, s
         return verdict
     _log.error("hook {hook!r} answered {verdict!r}, which is no verdict", hook=hook, verdict=verdict)
     return Postpone(codes.SYSTEM_FAULT, "A check failed, try again later")
-
-
-async def in_time(call: Callable[[E], Any], event: E, clock: IReactorTime, seconds: float) -> Any:
-    """
-    Call a function of a user's and wait for its answer, however it gives it.
-
-    @raise twisted.internet.defer.TimeoutError: it did not answer within C{seconds}; it was cancelled.
-    """
-    answer = call(event)
-    if not isinstance(answer, Awaitable):
-        return answer
-    waiting: Deferred[Any] = answer if isinstance(answer, Deferred) else ensureDeferred(_awaited(answer))
-    if not waiting.called or waiting.paused:  # a timer costs more than most answers, which are there at once
-        waiting.addTimeout(seconds, clock)
-    return await waiting
-
-
-async def _awaited(answer: Awaitable[Any]) -> Any:
-    return await answer
 
 
 # --- delivery ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeAlias
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from mailframe.message import headers, words
 from mailframe.message.digest import Digest, digest
@@ -69,7 +69,7 @@ class Message:
 
         @param fields: whole fields with their CRLF, made by L{mailframe.message.trace} or L{header_field}.
         """
-        return evolve(self, head=fields + self.head)
+        return Message(fields + self.head, self.body)
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """Yield the octets, in pieces of at most C{size} once past the header."""

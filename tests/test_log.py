@@ -6,10 +6,10 @@ import io
 import json
 from typing import Any
 
-from twisted.logger import Logger, LogLevel, LogPublisher
+from twisted.logger import Logger, LogLevel, LogPublisher, formatEventAsClassicLogText
 from twisted.python.failure import Failure
 
-from mailframe.log import VALUE_CHARACTERS, json_line, json_observer
+from mailframe.log import VALUE_CHARACTERS, json_line, json_observer, text_line
 
 
 def entry(**event: Any) -> dict[str, Any]:
@@ -62,3 +62,39 @@ def test_lines_come_out_at_once() -> None:
     Logger(observer=LogPublisher(json_observer(out)), namespace="n").warn("careful {x}", x=1)
     shown = json.loads(out.getvalue())
     assert (shown["level"], shown["system"], shown["text"], shown["x"]) == ("warn", "n", "careful 1", 1)
+
+
+def text(**event: Any) -> str:
+    line = text_line({"log_level": LogLevel.warn, "log_namespace": "mailframe.smtp", "log_time": 0.5, **event})
+    assert line.endswith("\n")
+    return line[:-1]
+
+
+def test_a_text_line_is_the_one_that_twistd_writes() -> None:
+    event = {"log_format": "{session} says {what!r}", "session": "0a", "what": "hi"}
+    kind = {"log_level": LogLevel.warn, "log_namespace": "mailframe.smtp", "log_time": 0.5}
+    assert text(**event) + "\n" == formatEventAsClassicLogText({**event, **kind})
+
+
+def test_control_characters_do_not_come_out_as_they_are() -> None:
+    assert text(log_format="{x}", x="a\n\x1b[2Jb\u2028").endswith("] a\\n\\x1b[2Jb\\u2028")
+
+
+def test_formats_that_only_twisted_knows_are_written_too() -> None:
+    assert text(log_format="{x()}", x=lambda: "called").endswith("] called")
+
+
+def test_events_of_the_older_log_are_written_too() -> None:
+    assert text_line({"message": ("old",), "log_text": "old", "log_format": "{log_text}", "log_time": 0.0}).endswith(
+        "old\n"
+    )
+
+
+def test_a_traceback_is_one_entry() -> None:
+    try:
+        raise ValueError("oh")
+    except ValueError:
+        lines = text(log_format="it failed", log_failure=Failure()).split("\n")
+    assert lines[0].endswith("it failed")
+    assert all(line.startswith("\t") for line in lines[1:])
+    assert "ValueError: oh" in lines[-1]

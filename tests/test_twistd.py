@@ -14,7 +14,7 @@ import pytest
 from twisted.application.service import Application, IServiceMaker
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import ILogObserver
+from twisted.logger import ILogObserver, LogLevel
 from twisted.plugin import getPlugins
 from twisted.python.failure import Failure
 
@@ -80,8 +80,17 @@ def test_the_json_log_goes_to_the_file_that_twistd_was_told(tmp_path: Path) -> N
     assert [json.loads(line)["text"] for line in log.read_text().splitlines()] == ["one", "two"]
 
 
-def test_the_log_is_twistds_own_otherwise(tmp_path: Path) -> None:
-    assert observer_of(makeService(parsed("--config", configuration(tmp_path, FINE)))) is None
+@pytest.mark.parametrize("elsewhere", [{"logfile": "x"}, {"syslog": True}])
+def test_the_log_is_twistds_own_where_that_has_more_to_do(tmp_path: Path, elsewhere: Any) -> None:
+    assert observer_of(makeService(parsed("--config", configuration(tmp_path, FINE), **elsewhere))) is None
+
+
+def test_standard_output_gets_readable_lines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stdout", out)
+    observe = observer_of(makeService(parsed("--config", configuration(tmp_path, FINE))))
+    observe({"log_format": "hello", "log_time": 0.0, "log_namespace": "here", "log_level": LogLevel.info})
+    assert out.getvalue().endswith(" [here#info] hello\n")
 
 
 def test_a_daemons_json_log_goes_where_twistds_would() -> None:

@@ -11,7 +11,8 @@ from twisted.logger import Logger
 
 from mailframe.address import Address
 from mailframe.envelope import Recipient
-from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry, Target, in_time
+from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry, Target
+from mailframe.waiting import in_time
 
 _log = Logger()
 

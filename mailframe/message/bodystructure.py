@@ -9,25 +9,27 @@ from mailframe.message.quoting import nstring, string
 
 def bodystructure(part: Part) -> bytes:
     """Return BODYSTRUCTURE: with extension data."""
-    return _written(part, True)
+    return written(part)[1]
 
 
 def body(part: Part) -> bytes:
     """Return BODY: without extension data."""
-    return _written(part, False)
+    return written(part)[0]
 
 
-def _written(part: Part, extended: bool) -> bytes:
-    basic = _multipart(part, extended) if part.parts else _single(part, extended)
-    return b"(%b%b)" % (basic, _extension(part) if extended else b"")
+def written(part: Part) -> tuple[bytes, bytes]:
+    """Return BODY and BODYSTRUCTURE, which differ only by the extension data of each part."""
+    basic, full = _multipart(part) if part.parts else _single(part)
+    return b"(%b)" % basic, b"(%b%b)" % (full, _extension(part))
 
 
-def _multipart(part: Part, extended: bool) -> bytes:
-    children = b"".join([_written(each, extended) for each in part.parts])
-    return b"%b %b" % (children, string(part.subtype))
+def _multipart(part: Part) -> tuple[bytes, bytes]:
+    basic, full = zip(*map(written, part.parts), strict=True)
+    subtype = string(part.subtype)
+    return b"%b %b" % (b"".join(basic), subtype), b"%b %b" % (b"".join(full), subtype)
 
 
-def _single(part: Part, extended: bool) -> bytes:
+def _single(part: Part) -> tuple[bytes, bytes]:
     fields = b"%b %b %b %b %b %b %d" % (
         string(part.type),
         string(part.subtype),
@@ -38,9 +40,12 @@ def _single(part: Part, extended: bool) -> bytes:
         part.end - part.body,
     )
     if part.message is not None:
-        inner = _written(part.message, extended)
-        return b"%b %b %b %d" % (fields, part.message.envelope or b"", inner, part.lines)
-    return b"%b %d" % (fields, part.lines) if part.type == b"text" else fields
+        basic, full = written(part.message)
+        fields = b"%b %b" % (fields, part.message.envelope or b"")
+        return b"%b %b %d" % (fields, basic, part.lines), b"%b %b %d" % (fields, full, part.lines)
+    if part.type == b"text":
+        fields = b"%b %d" % (fields, part.lines)
+    return fields, fields
 
 
 def _extension(part: Part) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 from mailframe.message import comments
 
@@ -53,6 +54,7 @@ def _year(digits: bytes) -> int:
     return year + 1900 if len(digits) == 3 else year
 
 
+@lru_cache(maxsize=256)
 def _zone(name: bytes | None) -> timezone:
     if name is None or name[0] not in b"+-":
         return timezone(timedelta(hours=_ZONES.get((name or b"").upper(), 0)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from attrs import frozen
 
@@ -13,8 +12,6 @@ from mailframe.message.envelope import address_fields, compose
 from mailframe.message.headers import Buffer
 from mailframe.message.limits import DEFAULT, Limits
 from mailframe.message.parts import scan_indexed
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @frozen
@@ -56,12 +53,13 @@ def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
     part = scan_indexed(index, len(head), body, limits)
     lists = address_fields(index, limits)
     title = words.decode(headers.value(index, b"subject") or b"", limits)
+    body_written, bodystructure_written = bodystructure.written(part)
     in_reply_to = headers.value(index, b"in-reply-to")
     return Digest(
         size=len(head) + len(body),
         envelope=compose(index, lists),
-        bodystructure=bodystructure.bodystructure(part),
-        body=bodystructure.body(part),
+        bodystructure=bodystructure_written,
+        body=body_written,
         outline=outline.dump(part),
         sent=_sent(headers.value(index, b"date")),
         subject=title,
@@ -76,7 +74,7 @@ def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
 
 def _sent(value: bytes | None) -> int | None:
     when = dates.parse(value) if value else None
-    return None if when is None else int((when - _EPOCH).total_seconds())
+    return None if when is None else int(when.timestamp())
 
 
 def _sort_key(found: Sequence[Address] | None, limits: Limits) -> str:

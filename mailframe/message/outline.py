@@ -26,13 +26,15 @@ class Outline:
     message: Outline | None = None
 
 
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
 Tree: TypeAlias = "Outline | Part"
 """What sections and texts are found in: either will do."""
 
 
 def dump(part: Tree) -> bytes:
     """Return the outline of a part for storing: JSON, C{[header, body, end, [part, ...], message]} cut where empty."""
-    return json.dumps(_listed(part), separators=(",", ":")).encode("ascii")
+    return _ENCODE(_listed(part)).encode("ascii")
 
 
 def _listed(part: Tree) -> list[Any]:

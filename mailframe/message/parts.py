@@ -29,6 +29,10 @@ _EMBEDDED = frozenset((b"message/rfc822", b"message/global"))
 # Behind the boundary: transport padding and the line's end (RFC 2046 5.1.1). Anything else makes it another boundary
 # that begins alike, which nested multiparts of some programs have.
 _DELIMITER_TAIL = re.compile(rb"(--)?[ \t]*(?:\r?\n|\r?\Z)")
+_DESCRIPTION = (
+    *(b"content-id", b"content-description", b"content-transfer-encoding", b"content-disposition"),
+    *(b"content-language", b"content-location", b"content-md5"),
+)
 _TYPE = re.compile(rb"[^/\s]+/[^/\s]+")
 _CR = 0x0D
 
@@ -229,6 +233,8 @@ def _described(
     index: Index, limits: Limits
 ) -> tuple[bytes | None, bytes | None, bytes, Parametered | None, tuple[bytes, ...], bytes | None, bytes | None]:
     """Return the fields of a L{Part} from C{id} to C{md5}."""
+    if index.keys().isdisjoint(_DESCRIPTION):
+        return None, None, b"7bit", None, (), None, None
     value = headers.value
     disposition = value(index, b"content-disposition")
     return (

@@ -10,6 +10,7 @@ _UNQUOTABLE = re.compile(rb"[^ -~\t]")
 _SPECIAL = re.compile(rb'["\\]')
 LONGEST_QUOTED = 1024
 """Octets up to which a string is quoted: clients bound their lines, not their literals."""
+_PLAIN = re.compile(rb"[\t !#-\[\]-~]{0,%d}+" % LONGEST_QUOTED)
 
 
 def nstring(value: bytes | None) -> bytes:
@@ -19,9 +20,11 @@ def nstring(value: bytes | None) -> bytes:
 
 def string(value: bytes) -> bytes:
     """Return a quoted string, or a literal where the value needs one; NUL is dropped, since neither can carry it."""
+    if _PLAIN.fullmatch(value):
+        return b'"%b"' % value
     if len(value) > LONGEST_QUOTED or _UNQUOTABLE.search(value):
         return literal(value)
-    return b'"%b"' % (_SPECIAL.sub(rb"\\\g<0>", value) if b'"' in value or b"\\" in value else value)
+    return b'"%b"' % _SPECIAL.sub(rb"\\\g<0>", value)
 
 
 def literal(value: bytes) -> bytes:

@@ -65,7 +65,7 @@ class Session:
         while it could to others; C{None} lets the client send it again.
     @ivar greeted: the client has said HELO, EHLO or LHLO.
     @ivar extended: it was EHLO or LHLO.
-    @ivar envelope: of the transaction under way.
+    @ivar envelope: of the transaction under way, without recipients: they are collected in C{targets}.
     @ivar targets: where each accepted recipient's mail will go.
     @ivar discards: a hook wants the mail of this transaction thrown away.
     @ivar discards_all: a hook wants all mail of this connection thrown away.
@@ -193,11 +193,10 @@ class Session:
         self.client.helo = ""
         self.client.identity = None
 
-    def accept_recipient(self, recipient: Recipient, target: Target) -> None:
-        """Add a recipient to the transaction."""
+    def complete_envelope(self) -> Envelope:
+        """Return the envelope with the recipients that were accepted so far."""
         assert self.envelope is not None
-        self.targets.append((recipient, target))
-        self.envelope = evolve(self.envelope, recipients=(*self.envelope.recipients, recipient))
+        return evolve(self.envelope, recipients=tuple(recipient for recipient, _target in self.targets))
 
 
 def refuse(verdict: Verdict | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 
 from attrs import define, field
 from zope.interface import implementer
@@ -94,7 +95,8 @@ class SQLite:
     async def _open(self, site: Site) -> None:
         # A site that runs blocking calls inline, as tests and commands do, wants the database to do so too.
         in_reactor = None if site.in_thread is inline else getattr(site.clock, "callFromThread", None)
-        database = Database(self._path("mail.sqlite3"), in_reactor)
+        at_end_of_turn = None if in_reactor is None else partial(site.clock.callLater, 0)
+        database = Database(self._path("mail.sqlite3"), in_reactor, at_end_of_turn)
         old_mask = os.umask(0o077)
         try:
             database.open(schema.prepare)

@@ -59,14 +59,18 @@ class Database:
     @ivar path: of the file; its directory exists.
     @ivar call_in_reactor: C{reactor.callFromThread}; C{None} does everything at once in the caller's thread, for tests
         on a virtual clock and for commands that run without a reactor.
+    @ivar at_end_of_turn: runs a call when the reactor's present turn is over: what one turn asks for is then written
+        together. C{None} gives each operation to the writer at once.
     """
 
     path: str
     call_in_reactor: Callable[..., Any] | None = None
+    at_end_of_turn: Callable[[Callable[[], None]], Any] | None = None
     vfs: str | None = None
     _writer: apsw.Connection | None = field(default=None, init=False)
     _reader: apsw.Connection | None = field(default=None, init=False)
-    _jobs: queue.SimpleQueue[_Job | None] = field(factory=queue.SimpleQueue, init=False)
+    _gathered: list[_Job] = field(factory=list, init=False)
+    _jobs: queue.SimpleQueue[list[_Job]] = field(factory=queue.SimpleQueue, init=False)
     _scans: queue.SimpleQueue[_Job | None] = field(factory=queue.SimpleQueue, init=False)
     _threads: list[threading.Thread] = field(factory=list, init=False)
 
@@ -97,7 +101,8 @@ class Database:
         """Finish what was asked for, end the threads and close the file. Blocks for as long as that takes."""
         if self._writer is None:
             return
-        self._jobs.put(None)
+        self._hand_over()
+        self._jobs.put([])
         for _ in self._threads[1:]:
             self._scans.put(None)
         for thread in self._threads:
@@ -139,7 +144,9 @@ class Database:
         if self.call_in_reactor is None:
             assert self._reader is not None, "the database is not open"
             return execute(_guarded, operation, self._reader)
-        return self._put(self._scans, operation, None)
+        job = _Job(operation, None, Deferred())
+        self._scans.put(job)
+        return job.done
 
     def write(self, operation: Operation[T], then: Callable[[T], None] | None = None) -> Deferred[T]:
         """
@@ -149,37 +156,37 @@ class Database:
             shared, and must not begin or end transactions.
         @param then: gets the result, in the reactor, once it is durable: tell others what changed.
         """
+        job = _Job(operation, then, Deferred())
         if self.call_in_reactor is None:
-            job: _Job = _Job(operation, then, Deferred())
             self._commit([job])
             self._tell([job])
             return job.done
-        return self._put(self._jobs, operation, then)
+        self._gathered.append(job)
+        if self.at_end_of_turn is None:
+            self._hand_over()
+        elif len(self._gathered) == 1:
+            self.at_end_of_turn(self._hand_over)
+        return job.done
 
-    def _put(
-        self, jobs: queue.SimpleQueue[_Job | None], operation: Operation[T], then: Callable[[T], None] | None
-    ) -> Deferred[T]:
-        done: Deferred[T] = Deferred()
-        jobs.put(_Job(operation, then, done))
-        return done
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._jobs.put(self._gathered)
+            self._gathered = []
 
     # --- threads --------------------------------------------------------------------------------------------------
 
     def _write_all(self) -> None:
-        going = True
-        while going:
-            jobs: list[_Job] = []
-            job = self._jobs.get()
-            while job is not None:
-                jobs.append(job)
-                if len(jobs) == BATCH or self._jobs.empty():
-                    break
-                job = self._jobs.get()
-            going = job is not None
-            if jobs:
-                self._commit(jobs)
-                assert self.call_in_reactor is not None
-                self.call_in_reactor(self._tell, jobs)
+        while jobs := self._jobs.get():
+            going = True
+            while going and len(jobs) < BATCH and not self._jobs.empty():
+                more = self._jobs.get()
+                jobs += more
+                going = bool(more)
+            self._commit(jobs)
+            assert self.call_in_reactor is not None
+            self.call_in_reactor(self._tell, jobs)
+            if not going:
+                break
 
     def _scan_all(self) -> None:
         connection = self._connect_reader()

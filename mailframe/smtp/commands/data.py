@@ -37,7 +37,7 @@ async def data(session: Session, argument: bytes) -> None:
     if not session.targets:
         raise Refused(replies.NO_RECIPIENTS_LMTP if session.role.is_lmtp else replies.NO_RECIPIENTS)
     session.wire.write(replies.START_DATA.encoded)
-    envelope, targets = session.envelope, session.targets
+    envelope, targets = session.complete_envelope(), session.targets
     session.wire.busy = True
     try:
         message = await _receive(session)

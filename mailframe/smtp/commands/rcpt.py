@@ -11,13 +11,14 @@ from mailframe.address import Address
 from mailframe.delivery.discard import discard
 from mailframe.envelope import Recipient
 from mailframe.errors import MailError
-from mailframe.hooks import HOOK_SECONDS, RecipientEvent, Reject, Target, ask, in_time
+from mailframe.hooks import HOOK_SECONDS, RecipientEvent, Reject, Target, ask
 from mailframe.interfaces import IRecipientCheck
 from mailframe.smtp import replies
 from mailframe.smtp.extension import Command
 from mailframe.smtp.grammar import Path, path
 from mailframe.smtp.replies import Refused, reply
 from mailframe.smtp.session import Session, refuse
+from mailframe.waiting import in_time
 
 _log = Logger()
 
@@ -31,10 +32,10 @@ async def rcpt(session: Session, argument: bytes) -> None:
     recipient = _recipient(session, path(argument, b"TO:"))
     discards = session.discards or session.discards_all
     if session.role.at_recipient:
-        event = RecipientEvent(session.client, session.envelope, recipient)
+        event = RecipientEvent(session.client, session.complete_envelope(), recipient)
         discards |= refuse(await ask(session.role.at_recipient, event, session.site.clock))
     target = discard if discards else await _target(session, recipient.address)
-    session.accept_recipient(recipient, target)
+    session.targets.append((recipient, target))
     session.answer(replies.RECIPIENT_OK)
 
 
