@@ -60,6 +60,18 @@ class BadLine:
     text: str
 
 
+class LiteralLost(Exception):
+    """
+    A literal could not be written to its spool file, and its command is lost; C{__cause__} is the C{OSError}.
+
+    @ivar tag: the command's.
+    """
+
+    def __init__(self, tag: bytes) -> None:
+        super().__init__(tag)
+        self.tag = tag
+
+
 Event: TypeAlias = RawCommand | LiteralComing | BadLine
 
 
@@ -86,7 +98,7 @@ class Reader:
         """
         Return what comes next; C{None} while that needs more octets.
 
-        @raise OSError: a big literal could not be written to its spool file; the command is lost.
+        @raise LiteralLost: a big literal could not be kept; the rest of the command will be passed over.
         """
         while True:
             if self._left >= 0 and not self._literal():
@@ -148,27 +160,30 @@ class Reader:
         self._left -= len(data)
         if self._refused:
             pass
-        elif self._writer is not None:
-            self._write(self._writer, data)
-        else:
+        elif self._writer is None:
             self._pieces.append(data)
+            if not self._left:
+                self._literals.append(b"".join(self._pieces))
+                self._pieces = []
+        else:
+            self._keep(self._writer, data)
         if self._left:
             return False
         self._left = -1
-        if not self._refused:
-            self._literals.append(b"".join(self._pieces) if self._writer is None else self._writer.finish())
-            self._pieces, self._writer = [], None
         return True
 
-    def _write(self, writer: SpoolWriter, data: bytes) -> None:
+    def _keep(self, writer: SpoolWriter, data: bytes) -> None:
         try:
             writer.write(data)
-        except OSError:
-            left = self._left
+            if not self._left:
+                self._literals.append(writer.finish())
+                self._writer = None
+        except OSError as error:
+            tag, left = self._tag(), self._left
             self.reset()
             # What is still to come of the literal must not be taken for commands.
             self._refused, self._left = True, left
-            raise
+            raise LiteralLost(tag) from error
 
     def _line(self, line: bytes) -> Event | None:
         literal = _LITERAL.search(line)

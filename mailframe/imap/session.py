@@ -15,7 +15,7 @@ from mailframe.imap.extension import Command, State, Vocabulary
 from mailframe.imap.grammar import BadSyntax, Cursor
 from mailframe.imap.limits import Limits
 from mailframe.imap.model import Model
-from mailframe.imap.reader import BadLine, Event, LiteralComing, RawCommand, Reader
+from mailframe.imap.reader import BadLine, Event, LiteralComing, LiteralLost, RawCommand, Reader
 from mailframe.imap.responses import Status, bad, no, translated
 from mailframe.imap.sequence_set import BadNumber
 from mailframe.imap.view import View
@@ -144,9 +144,9 @@ class Session:
     async def _serve_one(self) -> None:
         try:
             event: Event = await self.wire.pull(self.reader.next, self.patience)
-        except OSError:
+        except LiteralLost as lost:
             _log.failure("{session} cannot spool a literal", session=self.client.session)
-            self.wire.write(b"* NO [UNAVAILABLE] The message cannot be received now\r\n")
+            self._end(lost.tag, no("The message cannot be received now", b"UNAVAILABLE"))
             return
         self.wire.busy = isinstance(event, LiteralComing)
         if isinstance(event, RawCommand):

@@ -8,7 +8,9 @@ than it is served is paused; so is a conversation whose client does not read (L{
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -71,7 +73,10 @@ class Conversation(Protocol):
         self.inbox = Inbox()
         self._out: list[bytes] = []
         self._out_size = 0
-        self._waiting: Deferred[None] | None = None
+        self._running: Coroutine[Any, Any, None] = self._run()
+        self._context = copy_context()
+        self._stepping = False
+        self._parked = False
         self._draining: Deferred[None] | None = None
         self._woken = False
         self._fed = False
@@ -135,8 +140,8 @@ class Conversation(Protocol):
     def wake(self) -> None:
         """End the present L{wait}, or the next one if there is none: something happened elsewhere."""
         self._woken = True
-        if self._waiting is not None and not self._waiting.called:
-            self._waiting.callback(None)
+        if self._parked:
+            self._go_on()
 
     def write(self, data: bytes) -> None:
         """Give octets to the client, soon."""
@@ -204,9 +209,7 @@ class Conversation(Protocol):
     def connectionMade(self) -> None:
         """Start to converse."""
         self.transport.registerProducer(self, True)
-        running = Deferred.fromCoroutine(self._run())
-        running.addErrback(self._broken)
-        running.addCallback(self._finish)
+        self._go_on()
 
     def dataReceived(self, data: bytes) -> None:
         """Keep octets for the reader and wake it."""
@@ -214,9 +217,8 @@ class Conversation(Protocol):
             return  # the conversation is over, nobody will read this
         self.inbox.feed(data)
         self._fed = True
-        if self._waiting is not None:
-            if not self._waiting.called:
-                self._waiting.callback(None)
+        if self._parked:
+            self._go_on()
         elif len(self.inbox) >= INBOX_OCTETS and not self._reading_paused:
             self._reading_paused = True
             self.transport.pauseProducing()
@@ -224,8 +226,8 @@ class Conversation(Protocol):
     def readConnectionLost(self) -> None:
         """The client sends no more but may still read: what it sent is served, then the connection ends."""
         self._ended = True
-        if self._waiting is not None and not self._waiting.called:
-            self._waiting.errback(ConnectionGone())
+        if self._parked:
+            self._go_on(ConnectionGone())
 
     def writeConnectionLost(self) -> None:
         """The client does not read any more: nothing that we could say matters."""
@@ -235,9 +237,10 @@ class Conversation(Protocol):
         """Tell whoever waits; a command under way goes on to its end."""
         was_done = self._done
         self._gone = self._ended = True
-        for waiting in (self._waiting, self._draining):
-            if waiting is not None and not waiting.called:
-                waiting.errback(ConnectionGone())
+        if self._parked:
+            self._go_on(ConnectionGone())
+        if self._draining is not None and not self._draining.called:
+            self._draining.errback(ConnectionGone())
         for timer in (self._timer, self._linger):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -272,13 +275,12 @@ class Conversation(Protocol):
         if self._ended:
             raise ConnectionGone
         self._pulled = 0
-        self._waiting = Deferred()
         self._arm(self.clock.seconds() + seconds)
-        self._resume_reading()
-        try:
-            await self._waiting
-        finally:
-            self._waiting = None
+        self._resume_reading()  # which may bring octets, or the end, at once
+        if self._ended:
+            raise ConnectionGone
+        if not (self._fed or self._woken):
+            await _park()
 
     async def _let_others(self) -> None:
         self.flush()
@@ -287,10 +289,52 @@ class Conversation(Protocol):
         self.clock.callLater(0, turn.callback, None)
         await turn
 
-    def _broken(self, failure: Failure) -> None:
-        _log.failure("conversation failed", failure=failure)
+    def _go_on(self, arrived: Any = None) -> None:
+        """
+        Run C{converse} up to where it waits again: for the client, or for a Deferred.
 
-    def _finish(self, _result: object) -> None:
+        Twisted runs coroutines by a Deferred of their own and another one for each wait; with several waits a message
+        that was a good part of the work.
+
+        @param arrived: what it waited for; an exception or a L{Failure} is raised in it.
+        """
+        self._parked = False
+        while True:
+            try:
+                waiting = self._context.run(self._step, arrived)
+            except StopIteration:
+                self._finish()
+                return
+            except Exception:
+                _log.failure("conversation failed")
+                self._finish()
+                return
+            if waiting is None:
+                self._parked = True
+                return
+            # What is there already comes back at once, and must not run the coroutine from within itself.
+            results: list[Any] = []
+            self._stepping = True
+            waiting.addBoth(self._arrived, results)
+            self._stepping = False
+            if not results:
+                return
+            arrived = results[0]
+
+    def _step(self, arrived: Any) -> Any:
+        if isinstance(arrived, Failure):
+            return arrived.throwExceptionIntoGenerator(self._running)
+        if isinstance(arrived, ConversationOver):
+            return self._running.throw(arrived)
+        return self._running.send(arrived)
+
+    def _arrived(self, result: Any, results: list[Any]) -> None:
+        if self._stepping:
+            results.append(result)
+        else:
+            self._go_on(result)
+
+    def _finish(self) -> None:
         self._done = True
         if self._gone:
             self.on_end(self)
@@ -318,12 +362,18 @@ class Conversation(Protocol):
 
     def _look(self) -> None:
         self._timer = None
-        if self._waiting is None or self._waiting.called:
+        if not self._parked:
             return  # a command is being served; the next wait arms again
         if self.clock.seconds() < self._deadline:
             self._arm(self._deadline)
         else:
-            self._waiting.errback(ClientTooSlow())
+            self._go_on(ClientTooSlow())
+
+
+@types.coroutine
+def _park() -> Generator[None, None, None]:
+    """Wait for L{Conversation._go_on}: what is yielded is no Deferred."""
+    yield
 
 
 def send_now(transport: Any, data: bytes) -> None:
