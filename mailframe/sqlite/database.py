@@ -153,7 +153,7 @@ class Database:
         Run an operation in a transaction, all or nothing; it is durable when the Deferred fires.
 
         @param operation: gets the writing connection, in the writer's thread: it must touch nothing else that is
-            shared, and must not begin or end transactions.
+            shared, and must not begin or end transactions. It runs again if another one in its transaction fails.
         @param then: gets the result, in the reactor, once it is durable: tell others what changed.
         """
         job = _Job(operation, then, Deferred())
@@ -200,19 +200,35 @@ class Database:
         connection.close()
 
     def _commit(self, jobs: list[_Job]) -> None:
-        """Run operations in one transaction; afterwards each has its result or its failure."""
+        """
+        Run operations in one transaction; afterwards each has its result or its failure.
+
+        At first all together: savepoints are a third of the work, and needed only when an operation fails. Then all
+        is undone and done again, each operation in a savepoint of its own.
+        """
         connection = self._writer
         assert connection is not None, "the database is not open"
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                self._run(connection, job)
+            if not self._all_succeed(connection, jobs):
+                connection.execute("BEGIN IMMEDIATE")
+                for job in jobs:
+                    self._run(connection, job)
             connection.execute("COMMIT")
         except Exception as error:
             self._roll_back(connection)
             failure = Failure(_temporary(error))
             for job in jobs:
                 job.result = failure
+
+    def _all_succeed(self, connection: apsw.Connection, jobs: list[_Job]) -> bool:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for job in jobs:
+                job.result = job.operation(connection)
+        except Exception:  # told when it happens again, in its savepoint
+            self._roll_back(connection)
+            return False
+        return True
 
     def _run(self, connection: apsw.Connection, job: _Job) -> None:
         connection.execute("SAVEPOINT job")
