@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from mailframe.message.newlines import count
 from mailframe.net.lines import Inbox
 from mailframe.sasl.exchange import RESPONSE_OCTETS
 from mailframe.smtp.limits import DEFAULT
@@ -98,7 +99,7 @@ class Reader:
         # bytes.splitlines splits at CRLF, at CR and at LF: it counts more than either where one stands alone. It is
         # twice as fast as counting CRLF. A piece never ends in CR.
         lines = len(piece.splitlines()) - (not piece.endswith(b"\n"))
-        if not piece.count(b"\n") == piece.count(b"\r") == lines:
+        if not count(piece) == count(piece, b"\r") == lines:
             self.bare_newlines = True
         if b"\0" in piece:
             self.nul = True
