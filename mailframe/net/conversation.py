@@ -14,7 +14,13 @@ from contextvars import copy_context
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer, IReactorTime
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Server
 from twisted.logger import Logger
@@ -208,6 +214,9 @@ class Conversation(Protocol):
 
     def connectionMade(self) -> None:
         """Start to converse."""
+        if ITCPTransport.providedBy(self.transport):
+            # An answer in two writes would else wait 40 ms for the client to acknowledge the first one.
+            self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
         self._go_on()
 
