@@ -92,15 +92,17 @@ async def fetch(request: FetchRequest, mailbox: IMailbox, rows: Rows, sink: Sink
     complete = True
     for start in range(0, len(rows.uids), step):
         chunk = rows.slice(start, start + step)
-        facts: Sequence[tuple[Any, ...]] = [(uid,) for uid in chunk.uids]
+        facts: Sequence[tuple[Any, ...]] = ()
         if wanted:
             facts = await fallback.facts(mailbox, chunk.uids, wanted)
             complete = complete and len(facts) == len(chunk.uids)
             chunk = chunk.only([row[0] for row in facts])
         if single:
+            facts = facts or [(uid,) for uid in chunk.uids]
             complete = await _bodies(request, mailbox, chunk, facts, wanted, sink) and complete
-        elif facts:
-            sink.write(_bulk(request, chunk, dict(zip(wanted, list(zip(*facts, strict=True))[1:], strict=True))))
+        elif chunk.uids:
+            columns = list(zip(*facts, strict=True))[1:]
+            sink.write(_bulk(request, chunk, dict(zip(wanted, columns, strict=True))))
         await sink.drained()
     return complete
 
