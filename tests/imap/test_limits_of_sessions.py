@@ -100,10 +100,9 @@ class FullDiskTests(TestCase):
         player.play(login())
         session: Any = player._client("").protocol.session  # type: ignore[attr-defined]
         session.spool = Spool("/nowhere/at/all", small=10)
-        literal = (
-            f"C: Subject: x\nC:\nS: a NO [UNAVAILABLE] The message cannot be received now\nC> {'x' * (70000 - 14)}"
-        )
-        player.play(f"C: a APPEND INBOX {{70000}}\nS: + OK\n{literal}\nC:\nC: b NOOP\nS: b OK Done")
+        literal = f"C: Subject: x\nC:\nC> {'x' * (70000 - 14)}"
+        refusal = "S: a NO [UNAVAILABLE] The message cannot be received now"
+        player.play(f"C: a APPEND INBOX {{70000}}\nS: + OK\n{literal}\n{refusal}\nC:\nC: b NOOP\nS: b OK Done")
         assert len(self.flushLoggedErrors(LiteralLost)) == 1
 
 
