@@ -83,6 +83,7 @@ class Conversation(Protocol):
         self._context = copy_context()
         self._stepping = False
         self._parked = False
+        self._parking = False
         self._draining: Deferred[None] | None = None
         self._woken = False
         self._fed = False
@@ -228,7 +229,7 @@ class Conversation(Protocol):
         self._fed = True
         if self._parked:
             self._go_on()
-        elif len(self.inbox) >= INBOX_OCTETS and not self._reading_paused:
+        elif len(self.inbox) >= INBOX_OCTETS and not (self._reading_paused or self._parking):
             self._reading_paused = True
             self.transport.pauseProducing()
 
@@ -285,7 +286,9 @@ class Conversation(Protocol):
             raise ConnectionGone
         self._pulled = 0
         self._arm(self.clock.seconds() + seconds)
-        self._resume_reading()  # which may bring octets, or the end, at once
+        self._parking = True  # octets that come now are what we wait for, however many
+        self._resume_reading()  # which may bring them, or the end, at once
+        self._parking = False
         if self._ended:
             raise ConnectionGone
         if not (self._fed or self._woken):
