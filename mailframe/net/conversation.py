@@ -8,9 +8,7 @@ than it is served is paused; so is a conversation whose client does not read (L{
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import copy_context
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -23,16 +21,14 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Server
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailframe.net.lines import Inbox
+from mailframe.net.running import Running, park
 from mailframe.net.tls import TLSInfo, tls_info
 
 T = TypeVar("T")
-
-_log = Logger()
 
 INBOX_OCTETS = 128 * 1024
 """Octets that may wait unread before the client is paused."""
@@ -79,10 +75,7 @@ class Conversation(Protocol):
         self.inbox = Inbox()
         self._out: list[bytes] = []
         self._out_size = 0
-        self._running: Coroutine[Any, Any, None] = self._run()
-        self._context = copy_context()
-        self._stepping = False
-        self._parked = False
+        self._running = Running(self._run(), self._finish)
         self._parking = False
         self._draining: Deferred[None] | None = None
         self._woken = False
@@ -147,8 +140,8 @@ class Conversation(Protocol):
     def wake(self) -> None:
         """End the present L{wait}, or the next one if there is none: something happened elsewhere."""
         self._woken = True
-        if self._parked:
-            self._go_on()
+        if self._running.parked:
+            self._running.go_on()
 
     def write(self, data: bytes) -> None:
         """Give octets to the client, soon."""
@@ -219,7 +212,7 @@ class Conversation(Protocol):
             # An answer in two writes would else wait 40 ms for the client to acknowledge the first one.
             self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        self._go_on()
+        self._running.go_on()
 
     def dataReceived(self, data: bytes) -> None:
         """Keep octets for the reader and wake it."""
@@ -227,8 +220,8 @@ class Conversation(Protocol):
             return  # the conversation is over, nobody will read this
         self.inbox.feed(data)
         self._fed = True
-        if self._parked:
-            self._go_on()
+        if self._running.parked:
+            self._running.go_on()
         elif len(self.inbox) >= INBOX_OCTETS and not (self._reading_paused or self._parking):
             self._reading_paused = True
             self.transport.pauseProducing()
@@ -236,8 +229,8 @@ class Conversation(Protocol):
     def readConnectionLost(self) -> None:
         """The client sends no more but may still read: what it sent is served, then the connection ends."""
         self._ended = True
-        if self._parked:
-            self._go_on(ConnectionGone())
+        if self._running.parked:
+            self._running.go_on(ConnectionGone())
 
     def writeConnectionLost(self) -> None:
         """The client does not read any more: nothing that we could say matters."""
@@ -247,8 +240,8 @@ class Conversation(Protocol):
         """Tell whoever waits; a command under way goes on to its end."""
         was_done = self._done
         self._gone = self._ended = True
-        if self._parked:
-            self._go_on(ConnectionGone())
+        if self._running.parked:
+            self._running.go_on(ConnectionGone())
         if self._draining is not None and not self._draining.called:
             self._draining.errback(ConnectionGone())
         for timer in (self._timer, self._linger):
@@ -292,7 +285,7 @@ class Conversation(Protocol):
         if self._ended:
             raise ConnectionGone
         if not (self._fed or self._woken):
-            await _park()
+            await park()
 
     async def _let_others(self) -> None:
         self.flush()
@@ -300,51 +293,6 @@ class Conversation(Protocol):
         turn: Deferred[None] = Deferred()
         self.clock.callLater(0, turn.callback, None)
         await turn
-
-    def _go_on(self, arrived: Any = None) -> None:
-        """
-        Run C{converse} up to where it waits again: for the client, or for a Deferred.
-
-        Twisted runs coroutines by a Deferred of their own and another one for each wait; with several waits a message
-        that was a good part of the work.
-
-        @param arrived: what it waited for; an exception or a L{Failure} is raised in it.
-        """
-        self._parked = False
-        while True:
-            try:
-                waiting = self._context.run(self._step, arrived)
-            except StopIteration:
-                self._finish()
-                return
-            except Exception:
-                _log.failure("conversation failed")
-                self._finish()
-                return
-            if waiting is None:
-                self._parked = True
-                return
-            # What is there already comes back at once, and must not run the coroutine from within itself.
-            results: list[Any] = []
-            self._stepping = True
-            waiting.addBoth(self._arrived, results)
-            self._stepping = False
-            if not results:
-                return
-            arrived = results[0]
-
-    def _step(self, arrived: Any) -> Any:
-        if isinstance(arrived, Failure):
-            return arrived.throwExceptionIntoGenerator(self._running)
-        if isinstance(arrived, ConversationOver):
-            return self._running.throw(arrived)
-        return self._running.send(arrived)
-
-    def _arrived(self, result: Any, results: list[Any]) -> None:
-        if self._stepping:
-            results.append(result)
-        else:
-            self._go_on(result)
 
     def _finish(self) -> None:
         self._done = True
@@ -374,18 +322,12 @@ class Conversation(Protocol):
 
     def _look(self) -> None:
         self._timer = None
-        if not self._parked:
+        if not self._running.parked:
             return  # a command is being served; the next wait arms again
         if self.clock.seconds() < self._deadline:
             self._arm(self._deadline)
         else:
-            self._go_on(ClientTooSlow())
-
-
-@types.coroutine
-def _park() -> Generator[None, None, None]:
-    """Wait for L{Conversation._go_on}: what is yielded is no Deferred."""
-    yield
+            self._running.go_on(ClientTooSlow())
 
 
 def send_now(transport: Any, data: bytes) -> None:
