@@ -81,7 +81,8 @@ class Models:
             if other is not None and not other.deleted:
                 model.close()
                 return other
-            self._models[mailbox.id] = model
+            if not model.deleted:
+                self._models[mailbox.id] = model
         if model.deleted:
             raise NoSuchMailbox("The mailbox is gone")
         return model

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from mailframe.errors import NoSuchMailbox, Temporary
+from mailframe.imap.model import Model
 from mailframe.imap.reader import LiteralLost
 from mailframe.imap.session import Models
 from mailframe.interfaces import StoreMode
@@ -78,6 +79,25 @@ class ModelsTests(TestCase):
         assert model.deleted
         self.failureResultOf(ensureDeferred(models.open(world.mailbox())), NoSuchMailbox)
 
+    def test_a_mailbox_that_goes_while_it_is_read_is_not_kept(self) -> None:
+        world = World()
+        mailbox, waiting = self._slow(world)
+        models = Models()
+        opening = ensureDeferred(models.open(mailbox))
+        world.append("x")
+        waiting[0].callback(None)
+        world.mailbox().gone()
+        waiting[1].callback(None)
+        self.failureResultOf(opening, NoSuchMailbox)
+        assert models._models == {}
+
+    def test_only_the_model_that_is_shared_is_forgotten(self) -> None:
+        world = World()
+        models = Models()
+        shared = self.successResultOf(ensureDeferred(models.open(world.mailbox())))
+        models.release(self.successResultOf(ensureDeferred(Model.of(world.mailbox()))))
+        assert self.successResultOf(ensureDeferred(models.open(world.mailbox()))) is shared
+
     def test_a_store_in_trouble_does_not_end_the_model(self) -> None:
         world = World()
         mailbox = world.mailbox()
@@ -91,6 +111,17 @@ class ModelsTests(TestCase):
         world.append("x")
         assert len(self.flushLoggedErrors(Temporary)) == 1
         assert model.uids == []
+
+
+class ByeTests(TestCase):
+    def test_the_end_is_announced_once(self) -> None:
+        player = World().player()
+        player.play(login())
+        session: Any = player._client("").protocol.session  # type: ignore[attr-defined]
+        session.bye("first")
+        session.bye("second")
+        session.wire.flush()
+        player.play("S: * BYE first")
 
 
 class FullDiskTests(TestCase):
