@@ -33,12 +33,19 @@ def test_a_store_in_trouble_is_answered_for(error: MailError, answer: str) -> No
 
 def test_a_client_that_does_not_read_is_left() -> None:
     world = World()
-    world.append(b"Subject: long\r\n\r\n" + b"x" * 70 * 1000)
+    world.append(b"Subject: long\r\n\r\n" + b"x" * 78 * 50_000)
     player = world.play(login(count=1))
-    conversation: Any = player._client("").protocol
-    conversation.pauseProducing()
+    client = player._client("")
+    conversation: Any = client.protocol
+    write = client.wire.write
+
+    def full(data: bytes) -> None:
+        write(data)
+        conversation.pauseProducing()
+
+    client.wire.write = full  # type: ignore[method-assign]
     conversation.dataReceived(b"RETR 1\r\n")
-    world.clock.pump([60] * 60)
-    player._client("").collect()
-    assert player._client("").closed
-    player._client("").unread = b""
+    assert not client.wire.disconnecting
+    world.clock.pump([60] * 6)
+    assert client.wire.disconnecting
+    assert len(client.wire.value()) < 2_000_000
