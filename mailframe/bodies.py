@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Collection, Iterable
 
 from attrs import frozen
+from twisted.logger import Logger
 
+from mailframe.files import make_directory
 from mailframe.spool import FileBody
+
+_log = Logger()
 
 
 @frozen
@@ -52,14 +55,18 @@ class Files:
             return file.read(-1 if length is None else length)
 
     def drop(self, names: Iterable[str]) -> None:
-        """Remove files whose rows are gone. One that stays, because of a crash, is swept away at the next start."""
+        """Remove files whose rows are gone. One that stays, whatever the reason, is swept away at the next start."""
         for name in names:
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 os.unlink(self.path(name))
+            except FileNotFoundError:
+                pass
+            except OSError as error:  # what it belonged to is gone for good, and that is what was asked for
+                _log.warn("the file of a message that is gone cannot be removed: {error}", error=str(error))
 
     def sweep(self, known: Collection[str]) -> None:
         """Make the directory, and remove all files in it that no row names: before anything is kept."""
-        os.makedirs(self.directory, 0o700, exist_ok=True)
+        make_directory(self.directory)
         self.drop(set(os.listdir(self.directory)) - set(known))
 
 

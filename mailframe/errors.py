@@ -15,6 +15,14 @@ class Temporary(MailError):
     """It did not work now and may work later: disk full, database busy, a remote service down."""
 
 
+class InDoubt(Temporary):
+    """
+    Making it durable failed at the last step: it is not there now, and a crash may still bring it back.
+
+    What it needs beside the database must therefore stay.
+    """
+
+
 class Permanent(MailError):
     """It cannot work, now or later."""
 

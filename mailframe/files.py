@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -27,6 +28,20 @@ def write_durably(file: str | os.PathLike[str], data: bytes, mode: int = 0o600) 
         draft.unlink(missing_ok=True)
         raise
     sync_directory(target.parent)
+
+
+def make_directory(directory: str | os.PathLike[str]) -> None:
+    """
+    Make a directory that is its owner's alone, and what is missing above it; durable when this returns.
+
+    One that is there already may be an earlier process's, which ended before its name was durable.
+    """
+    target = Path(os.path.abspath(directory))
+    missing = [path for path in (target, *target.parents) if not path.exists()]
+    os.makedirs(target, 0o700, exist_ok=True)
+    for path in {target, *missing}:
+        with contextlib.suppress(PermissionError):  # a parent that is not for reading was made by somebody else
+            sync_directory(path.parent)
 
 
 def sync_directory(directory: str | os.PathLike[str]) -> None:

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from mailframe.bodies import Files
 from mailframe.envelope import Envelope
-from mailframe.errors import Temporary
+from mailframe.errors import InDoubt, MailError, Temporary
 from mailframe.hooks import Outcome
 from mailframe.interfaces import IDeliveryQueue, Leased
 from mailframe.queue.rows import envelope_text, outcome_text, read_envelope, recipient_text
@@ -92,8 +92,9 @@ class SQLiteQueue:
         row = (id, envelope_text(envelope), self.site.clock.seconds(), *content)
         try:
             await self.database.write(lambda connection: _put(connection, row, recipients, due))
-        except Exception:
-            await self._drop([content[2]])
+        except MailError as error:
+            if not isinstance(error, InDoubt):  # a crash may bring the row back: the file is swept away if it does not
+                await self._drop([content[2]])
             raise
 
     async def lease(self, now: float, until: float, limit: int) -> Sequence[Leased]:

@@ -14,6 +14,7 @@ from mailframe.address import Address
 from mailframe.auth.sqlite import SQLiteAccounts
 from mailframe.bodies import Files
 from mailframe.errors import Temporary
+from mailframe.files import make_directory
 from mailframe.interfaces import (
     AccountEntry,
     AliasEntry,
@@ -84,7 +85,7 @@ class SQLite:
         @raise InUse: another process has it open.
         @raise mailframe.errors.NewerSchema: a newer mailframe has written it.
         """
-        os.makedirs(self.directory, 0o700, exist_ok=True)
+        make_directory(self.directory)
         self._lock = _locked(self._path("lock"))
         try:
             await self._open(site)

@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred, execute
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mailframe.errors import Temporary
+from mailframe.errors import InDoubt, Temporary
 
 T = TypeVar("T")
 Rows: TypeAlias = "list[tuple[Any, ...]]"
@@ -91,7 +91,9 @@ class Database:
         if self.call_in_reactor is not None:
             self._threads = [threading.Thread(target=self._write_all, name="mailframe writer", daemon=True)]
             self._threads += [
-                threading.Thread(target=self._scan_all, name=f"mailframe reader {number}", daemon=True)
+                threading.Thread(
+                    target=self._scan_all, args=[self._connect_reader()], name=f"mailframe reader {number}", daemon=True
+                )
                 for number in range(READERS)
             ]
             for thread in self._threads:
@@ -155,6 +157,8 @@ class Database:
         @param operation: gets the writing connection, in the writer's thread: it must touch nothing else that is
             shared, and must not begin or end transactions. It runs again if another one in its transaction fails.
         @param then: gets the result, in the reactor, once it is durable: tell others what changed.
+        @raise Temporary: the disk is full or broken, or another process has the database; nothing was changed.
+        @raise InDoubt: as before, and a crash may still bring the change about.
         """
         job = _Job(operation, then, Deferred())
         if self.call_in_reactor is None:
@@ -188,8 +192,7 @@ class Database:
             if not going:
                 break
 
-    def _scan_all(self) -> None:
-        connection = self._connect_reader()
+    def _scan_all(self, connection: apsw.Connection) -> None:
         while (job := self._scans.get()) is not None:
             try:
                 job.result = _guarded(job.operation, connection)
@@ -208,15 +211,18 @@ class Database:
         """
         connection = self._writer
         assert connection is not None, "the database is not open"
+        fault = Temporary
         try:
             if not self._all_succeed(connection, jobs):
                 connection.execute("BEGIN IMMEDIATE")
                 for job in jobs:
                     self._run(connection, job)
+            fault = InDoubt
             connection.execute("COMMIT")
         except Exception as error:
             self._roll_back(connection)
-            failure = Failure(_temporary(error))
+            # Where the disk was full, the log does not hold the end of the transaction, without which it is nothing.
+            failure = Failure(_temporary(error, Temporary if isinstance(error, apsw.FullError) else fault))
             for job in jobs:
                 job.result = failure
 
@@ -254,7 +260,10 @@ class Database:
                 job.done.errback(job.result)
                 continue
             if job.then is not None:
-                job.then(job.result)
+                try:
+                    job.then(job.result)
+                except Exception:  # it is done nevertheless, and the others wait for their answers
+                    _log.failure("cannot tell of a change")
             job.done.callback(job.result)
 
 
@@ -265,11 +274,11 @@ def _guarded(operation: Operation[T], connection: apsw.Connection) -> T:
         raise _temporary(error) from error
 
 
-def _temporary(error: Exception) -> Exception:
+def _temporary(error: Exception, kind: type[Temporary] = Temporary) -> Exception:
     """Say of a fault of the database that it may pass; operations' own errors stay what they are."""
     if not isinstance(error, apsw.Error):
         return error
     _log.error("the database failed: {error}", error=str(error))
-    fault = Temporary("The data cannot be read or written now")
+    fault = kind("The data cannot be read or written now")
     fault.__cause__ = error
     return fault

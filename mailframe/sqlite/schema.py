@@ -105,7 +105,8 @@ def prepare(connection: apsw.Connection) -> None:
             for step in STEPS[found:]:
                 connection.execute(step)
             connection.pragma("user_version", VERSION)
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk may have ended it already
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")

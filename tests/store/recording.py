@@ -1,8 +1,8 @@
 """A disk that remembers what was written to it and what was made durable, so that it can crash at every point.
 
-SQLite writes through a VFS of ours; the files of bodies are linked, synced and removed through a stand-in for C{os}.
-What a crash leaves is computed afterwards from the record: everything written so far, or only what was synced, or that
-and some of the rest, the last write torn.
+SQLite writes through a VFS of ours; directories and the files of bodies are made, linked, synced and removed through a
+stand-in for C{os}. What a crash leaves is computed afterwards from the record: everything written so far, or only what
+was synced, or that and some of the rest. A name is made or removed for good when its directory is synced, not before.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import stat
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -19,10 +20,19 @@ from unittest import mock
 import apsw
 from attrs import define, field, frozen
 
-from mailframe import bodies
+from mailframe import bodies, files
 
 SECTOR = 512
 """Octets that a disk writes wholly or not at all."""
+_JOURNALS = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
+
+
+@frozen
+class Made:
+    """A file or directory has a name now; a link has all its octets, which may not be on the disk."""
+
+    path: str
+    data: bytes = b""
 
 
 @frozen
@@ -40,6 +50,8 @@ class Truncated:
 
 @frozen
 class Synced:
+    """Of a file: its octets are durable; of a directory: the names in it are."""
+
     path: str
 
 
@@ -49,37 +61,68 @@ class Removed:
 
 
 @frozen
-class Linked:
-    """A file is there under a new name; its octets may not be."""
-
-    path: str
-    data: bytes
-
-
-@frozen
 class Done:
-    """An operation was acknowledged."""
+    """An operation of this group was acknowledged."""
 
-    number: int
+    group: int
 
 
-Event = Wrote | Truncated | Synced | Removed | Linked | Done
+Event = Made | Wrote | Truncated | Synced | Removed | Done
 
 
 class Leaves(Enum):
-    """What of the unsynced writes survives a crash."""
+    """What of the unsynced changes survives a crash."""
 
     ALL = "all of it"
     NOTHING = "nothing of it"
-    SOME = "some of it, torn"
+    LAST = "a piece of the last write to each file"
+    SOME = "any of it, in any order, torn"
 
 
 @define
 class _File:
+    """
+    What stands under one name.
+
+    @ivar named: the directory was synced since the name was made.
+    @ivar gone: the name was removed, and the directory was not synced since.
+    @ivar before: what the disk has under the name as long as it is not C{named}.
+    """
+
     durable: bytearray = field(factory=bytearray)
     pending: list[Event] = field(factory=list)
     named: bool = False
-    """Its folder was synced since it got its name, or it is SQLite's, which sees to that."""
+    gone: bool = False
+    before: _File | None = None
+
+    def sync(self) -> None:
+        for event in self.pending:
+            _apply(self.durable, event)
+        self.pending = []
+
+    def tear(self, leaves: Leaves, chance: random.Random) -> None:
+        """Apply what a crash leaves of the writes that were not synced."""
+        likely = 0.5 if leaves is Leaves.SOME else 0.0
+        lucky = [event for event in self.pending[:-1] if chance.random() < likely] + self.pending[-1:]
+        for event in lucky[:-1]:
+            _apply(self.durable, event)
+        if lucky and isinstance(lucky[-1], Wrote):
+            sectors = chance.randrange(len(lucky[-1].data) // SECTOR + 1)
+            _apply(self.durable, Wrote(lucky[-1].path, lucky[-1].at, lucky[-1].data[: sectors * SECTOR]))
+
+    def left(self, leaves: Leaves, chance: random.Random) -> bytes | None:
+        """Return what a crash leaves under the name: C{None} for no name."""
+        if leaves is Leaves.ALL:
+            self.sync()
+            return None if self.gone else bytes(self.durable)
+        lucky = leaves is Leaves.SOME and chance.random() < 0.5
+        if self.gone and lucky:
+            return None
+        if not self.named and not lucky:
+            return None if self.before is None else self.before.left(leaves, chance)
+        if leaves is not Leaves.NOTHING:
+            self.tear(leaves, chance)
+        return bytes(self.durable)
 
 
 def _apply(data: bytearray, event: Event) -> None:
@@ -89,23 +132,27 @@ def _apply(data: bytearray, event: Event) -> None:
         data[event.at : event.at + len(event.data)] = event.data
     elif isinstance(event, Truncated):
         del data[event.size :]
-    elif isinstance(event, Linked):
-        data[:] = event.data
 
 
 @define
 class Disk:
     """
-    @ivar before: path and content of the files that were there, durably, when the record begins.
     @ivar events: in their order.
+    @ivar directories: that were made; the other names are files.
     @ivar full: writes fail from now on, as on a full disk.
     @ivar broken: syncs fail from now on.
+    @ivar broken_database: only those of SQLite do.
+    @ivar unreadable: reads fail from now on.
+    @ivar links: whether the file system has links.
     """
 
-    before: dict[str, bytes] = field(factory=dict)
     events: list[Event] = field(factory=list)
+    directories: set[str] = field(factory=set)
     full: bool = False
     broken: bool = False
+    broken_database: bool = False
+    unreadable: bool = False
+    links: bool = True
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
@@ -113,60 +160,59 @@ class Disk:
         before = apsw.vfs_names()[0]
         vfs = _RecordingVFS(self, before)
         apsw.set_default_vfs(vfs.name)
+        stand_in = _RecordingOS(self)
         try:
-            with mock.patch.object(bodies, "os", _RecordingOS(self)):
+            with mock.patch.object(bodies, "os", stand_in), mock.patch.object(files, "os", stand_in):
                 yield
         finally:
             apsw.set_default_vfs(before)
             vfs.unregister()
 
     def remains(self, point: int, leaves: Leaves, chance: random.Random) -> dict[str, bytes]:
-        """Return path and content of all files after a crash behind so many events."""
-        files = {path: _File(bytearray(data), named=True) for path, data in self.before.items()}
+        """Return path and content of all files after a crash behind so many events; directories are empty files."""
+        found: dict[str, _File] = {}
         for event in self.events[:point]:
-            if isinstance(event, Done):
-                continue
-            if isinstance(event, Removed):
-                files.pop(event.path, None) if leaves is Leaves.ALL or "journal" in event.path else None
+            if isinstance(event, Made):
+                found[event.path] = _File(pending=[Wrote(event.path, 0, event.data)], before=found.get(event.path))
+            elif isinstance(event, Removed):
+                found[event.path].gone = True
             elif isinstance(event, Synced):
-                for path, file in files.items():
-                    file.named |= os.path.dirname(path) == event.path
-                if event.path in files:
-                    _sync(files[event.path])
-            else:
-                file = files.setdefault(event.path, _File(named=not isinstance(event, Linked)))
-                file.pending.append(event)
-        kept = {}
-        for path, file in files.items():
-            if leaves is Leaves.ALL:
-                _sync(file)
-            elif leaves is Leaves.SOME:
-                _tear(file, chance)
-            if file.named or leaves is Leaves.ALL:
-                kept[path] = bytes(file.durable)
-        return kept
+                _sync(found, event.path)
+            elif not isinstance(event, Done):
+                found[event.path].pending.append(event)
+        kept = {path: data for path, file in found.items() if (data := file.left(leaves, chance)) is not None}
+        # What stands in a directory that is lost is lost with it.
+        return {path: data for path, data in kept.items() if _parents(path) & found.keys() <= kept.keys()}
 
 
-def _sync(file: _File) -> None:
-    for event in file.pending:
-        _apply(file.durable, event)
-    file.pending = []
+def _sync(found: dict[str, _File], path: str) -> None:
+    if path in found:
+        found[path].sync()
+    for name, file in list(found.items()):
+        if os.path.dirname(name) == path:
+            file.named, file.before = True, None
+            if file.gone:
+                del found[name]
 
 
-def _tear(file: _File, chance: random.Random) -> None:
-    lucky = [event for event in file.pending if chance.random() < 0.5]
-    for event in lucky[:-1]:
-        _apply(file.durable, event)
-    if lucky and isinstance(lucky[-1], Wrote):
-        sectors = chance.randrange(len(lucky[-1].data) // SECTOR + 1)
-        _apply(file.durable, Wrote(lucky[-1].path, lucky[-1].at, lucky[-1].data[: sectors * SECTOR]))
+def _parents(path: str) -> set[str]:
+    return set(map(str, Path(path).parents))
 
 
 class _RecordingFile(apsw.VFSFile):
     def __init__(self, disk: Disk, below: str, name: Any, flags: list[int]) -> None:
-        super().__init__(below, name, flags)  # type: ignore[arg-type]  # it may be an URIFilename, as documented
         self.disk = disk
         self.path = name.filename() if isinstance(name, apsw.URIFilename) else name
+        if not os.path.exists(self.path):
+            disk.events.append(Made(self.path))
+        # As SQLite's own: who makes a journal makes its name durable with the first sync.
+        self.sync_name = bool(flags[0] & apsw.SQLITE_OPEN_CREATE and flags[0] & _JOURNALS)
+        super().__init__(below, name, flags)  # type: ignore[arg-type]  # it may be an URIFilename, as documented
+
+    def xRead(self, amount: int, offset: int) -> bytes:
+        if self.disk.unreadable:
+            raise apsw.IOError("the disk cannot be read")
+        return super().xRead(amount, offset)
 
     def xWrite(self, data: bytes, offset: int) -> None:
         if self.disk.full:
@@ -179,10 +225,13 @@ class _RecordingFile(apsw.VFSFile):
         self.disk.events.append(Truncated(self.path, newsize))
 
     def xSync(self, flags: int) -> None:
-        if self.disk.broken:
+        if self.disk.broken or self.disk.broken_database:
             raise apsw.IOError("the disk is broken")
         super().xSync(flags)
         self.disk.events.append(Synced(self.path))
+        if self.sync_name:
+            self.disk.events.append(Synced(os.path.dirname(self.path)))
+            self.sync_name = False
 
 
 class _RecordingVFS(apsw.VFS):
@@ -199,6 +248,8 @@ class _RecordingVFS(apsw.VFS):
     def xDelete(self, filename: str, syncdir: bool) -> None:
         super().xDelete(filename, syncdir)
         self.disk.events.append(Removed(filename))
+        if syncdir:
+            self.disk.events.append(Synced(os.path.dirname(filename)))
 
 
 class _RecordingOS:
@@ -210,17 +261,36 @@ class _RecordingOS:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
+    def makedirs(self, path: Path, mode: int, exist_ok: bool) -> None:
+        new = [str(each) for each in (*reversed(path.parents), path) if not each.exists()]
+        os.makedirs(path, mode, exist_ok)
+        self.disk.events += map(Made, new)
+        self.disk.directories.update(new)
+
     def link(self, source: str, path: str) -> None:
         if self.disk.full:
             raise OSError("the disk is full")
+        if not self.disk.links:
+            raise OSError("this file system has no links")
         os.link(source, path)
-        self.disk.events.append(Linked(path, Path(path).read_bytes()))
+        self.disk.events.append(Made(path, Path(path).read_bytes()))
+
+    def open(self, path: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_CREAT:
+            if self.disk.full:
+                raise OSError("the disk is full")
+            self.disk.events.append(Made(path))
+        return os.open(path, flags, mode)
 
     def fsync(self, descriptor: int) -> None:
         if self.disk.broken:
             raise OSError("the disk is broken")
         os.fsync(descriptor)
-        self.disk.events.append(Synced(os.readlink(f"/proc/self/fd/{descriptor}")))
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            # What a copy wrote is not seen; until here none of it was sure.
+            self.disk.events.append(Wrote(path, 0, Path(path).read_bytes()))
+        self.disk.events.append(Synced(path))
 
     def unlink(self, path: str) -> None:
         os.unlink(path)

@@ -10,16 +10,19 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from unittest import mock
 
 import apsw
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 
+from mailframe import bodies, errors
+from mailframe import files as durable
 from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivered, Retry
@@ -27,11 +30,16 @@ from mailframe.interfaces import DELETED, FLAGGED, SEEN, Filing, StoreMode
 from mailframe.site import Site
 from mailframe.spool import Message
 from mailframe.sqlite import SQLite, database
-from tests.store.recording import Disk, Done, Leaves, Removed, Synced
+from mailframe.sqlite.database import Database
+from mailframe.store.sqlite import account as account_module
+from mailframe.store.sqlite import inserting
+from tests.store.recording import Disk, Done, Leaves, Synced
 
 ANN, BOB = Address.parse("ann@example.org"), Address.parse("bob@example.org")
 NAMES = (str(ANN), str(BOB))
-BIG = 400_000
+BIG = 300_000
+SEEDS = range(2)
+"""How often chance decides anew, at each point, what a crash leaves."""
 
 Operation = Callable[[SQLite], Awaitable[Any]]
 
@@ -50,9 +58,55 @@ def now(awaitable: Awaitable[Any]) -> Any:
     return result
 
 
-def opened(folder: str) -> SQLite:
+class Turns(Clock):
+    """A reactor that is turned by hand, so that the threads of the database can be had without one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
+
+    def callFromThread(self, call: Callable[..., Any], *args: Any) -> None:
+        self.called.put((call, args))
+
+    def together(self, *awaitables: Awaitable[Any]) -> None:
+        """Start all in one turn, and go on until all have ended, with a result or an error on purpose."""
+
+        async def run(awaitable: Awaitable[Any]) -> None:
+            try:
+                await awaitable
+            except errors.MailError:
+                pass
+            except Exception as error:
+                failed.append(error)
+
+        failed: list[Exception] = []
+        going = [Deferred.fromCoroutine(run(awaitable)) for awaitable in awaitables]
+        self.advance(0)
+        while not all(each.called for each in going):
+            call, args = self.called.get(timeout=30)
+            call(*args)
+            self.advance(0)
+        for error in failed:
+            raise error
+
+    def result(self, awaitable: Awaitable[Any]) -> Any:
+        """Return what becomes of one."""
+        results: list[Any] = []
+
+        async def run() -> None:
+            results.append(await awaitable)
+
+        self.together(run())
+        return results[0]
+
+
+def opened(folder: str, turns: Turns | None = None) -> SQLite:
     data = SQLite(folder)
-    now(data.start(Site("mx.example.org", Clock(), random=random.Random(len(folder)).randbytes)))
+    chance = random.Random(len(folder)).randbytes
+    if turns is None:
+        now(data.start(Site("mx.example.org", Clock(), random=chance)))
+    else:
+        turns.together(data.start(Site("mx.example.org", turns, lambda call, *args: execute(call, *args), chance)))
     return data
 
 
@@ -127,7 +181,13 @@ async def settled(data: SQLite) -> None:
     await data.queue.settle(2.0, {1: (Delivered(), None), 2: (Retry(), 50.0), 3: (Delivered(), None)})
 
 
+async def subscribed(data: SQLite) -> None:
+    await (await account(data)).subscribe("Kept2", True)
+
+
 WORK: tuple[Operation, ...] = (
+    lambda data: data.add_account(ANN, "secret"),
+    lambda data: data.add_account(BOB, "secret"),
     lambda data: deliver(data, small("one"), ANN),
     lambda data: deliver(data, small("two"), ANN, BOB),
     lambda data: deliver(data, big(data, "three"), ANN, BOB),
@@ -143,26 +203,41 @@ WORK: tuple[Operation, ...] = (
     settled,
     lambda data: data.queue.settle(3.0, {2: (Delivered(), None), 4: (Delivered(), None)}),
     renamed,
+    subscribed,
     deleted,
     lambda data: deliver(data, big(data, "five"), ANN),
     lambda data: data.add_alias(Address.parse("post@example.org"), [ANN]),
     lambda data: data.remove_account(BOB),
     lambda data: deliver(data, small("six"), ANN),
 )
+"""Each committed alone."""
+
+GONE: tuple[Operation, ...] = (lambda data: data.remove_account(ANN), lambda data: data.remove_account(BOB))
+
+GROUPS: tuple[tuple[Operation, ...], ...] = (
+    (WORK[0], WORK[1]),
+    (WORK[2], WORK[4], WORK[3], WORK[5]),
+    (lambda data: append(data, "five"), WORK[12], lambda data: made(data, "INBOX"), lambda data: made(data, "Kept")),
+    (moved, flagged, lambda data: deliver(data, big(data, "six"), BOB), WORK[11]),
+    (expunged, leased, lambda data: made(data, "INBOX"), lambda data: made(data, "Kept/Deep")),
+    (lambda data: data.queue.settle(3.0, {1: (Delivered(), None), 2: (Delivered(), None)}), copied, WORK[21]),
+    GONE,
+)
+"""Each committed together; making an INBOX fails, and does not take the others with it."""
 
 
 async def snapshot(data: SQLite) -> Any:
     """Return all that can be asked of the data."""
-    mail = {}
-    for name in NAMES:
-        if (found := await data.find(Address.parse(name))) is None:
-            continue
-        for info in await (await data.open(name)).mailboxes():
+    mail: dict[Any, Any] = {}
+    for address in await data.accounts():
+        found = await data.open(str(address))
+        mail[address] = (await found.mailboxes(), await found.subscriptions())
+        for info in await found.mailboxes():
             if info.selectable:
-                box = await (await data.open(name)).mailbox(info.name)
-                entries = (await box.entries()).entries
-                messages = {uid: await box.read(uid) for uid in entries.uids}
-                mail[found, info.name] = (await box.state(), entries, messages)
+                box: Any = await found.mailbox(info.name)
+                changes = await box.changes(0)
+                messages = {uid: await box.read(uid) for uid in changes.entries.uids}
+                mail[address, info.name] = (changes, await box.entries(), messages)
     assert data._kept is not None
     rows = data._kept.database.read("SELECT key, message, due, attempts, recipient FROM queued_recipient ORDER BY key")
     loaded = {row[1]: data.queue._load(row[1]) for row in rows}
@@ -171,95 +246,243 @@ async def snapshot(data: SQLite) -> Any:
     return mail, rows, bodies, await data.aliases()
 
 
+NOTHING_BUT: tuple[str, ...] = (
+    "SELECT id FROM message m WHERE refs <> (SELECT count(*) FROM item WHERE message = m.id)",
+    "SELECT id FROM message WHERE id NOT IN (SELECT id FROM content)",
+    "SELECT id FROM content WHERE id NOT IN (SELECT id FROM message)",
+    "SELECT message FROM item WHERE message NOT IN (SELECT id FROM message)",
+    "SELECT mailbox FROM item WHERE mailbox NOT IN (SELECT id FROM mailbox)",
+    "SELECT id FROM mailbox b WHERE messages <> (SELECT count(*) FROM item WHERE mailbox = b.id)",
+    "SELECT id FROM mailbox b WHERE uidnext <= (SELECT max(uid) FROM item WHERE mailbox = b.id)",
+    "SELECT id FROM mailbox b WHERE modseq < (SELECT max(modseq) FROM item WHERE mailbox = b.id)",
+    "SELECT message FROM queued WHERE message NOT IN (SELECT message FROM queued_recipient)",
+    "SELECT message FROM queued_recipient WHERE message NOT IN (SELECT message FROM queued)",
+)
+"""What must find no rows: something would be half there."""
+
+
 def checked(folder: str) -> Any:
     """Open data after a crash; return what it holds."""
     data = opened(folder)
     try:
         assert data._kept is not None
-        assert data._kept.database.read("PRAGMA integrity_check") == [("ok",)]
+        read = data._kept.database.read
+        assert read("PRAGMA integrity_check") == [("ok",)]
+        assert [sql for sql in NOTHING_BUT if read(sql)] == []
         for table, files in (("content", "messages"), ("queued", "queue")):
-            named = data._kept.database.read(f"SELECT file FROM {table} WHERE file IS NOT NULL")  # noqa: S608
+            named = read(f"SELECT file FROM {table} WHERE file IS NOT NULL")  # noqa: S608
             assert set(os.listdir(os.path.join(folder, files))) == {name for (name,) in named}, "files"
-        return now(snapshot(data))
+        found = now(snapshot(data))
+        now(goes_on(data))
+        return found
     finally:
         now(data.stop())
 
 
-class Recorded:
-    """One run of the whole workload: the folder as it was before, what was written, and the state after each step."""
+async def goes_on(data: SQLite) -> None:
+    """Work goes on where it stopped: with the next UID, and later than all."""
+    for address in await data.accounts():
+        box = await inbox(data, account=address)
+        before, message = await box.state(), small("after")
+        assert (await box.append(message, frozenset(), 1)).uid == before.uidnext
+        assert await box.read(before.uidnext) == bytes(message)
+        assert (await box.state()).highestmodseq > before.highestmodseq
 
-    def __init__(self, folder: str, work: tuple[Operation, ...] = WORK) -> None:
+
+class Recorded:
+    """
+    One run of a whole workload.
+
+    @ivar states: what there was before the first group, and after each.
+    """
+
+    def __init__(self, folder: str, groups: Iterable[Sequence[Operation]], links: bool = True) -> None:
         self.folder = folder
-        self.live = live = os.path.join(folder, "live")
-        data = opened(live)
-        for address in (ANN, BOB):
-            now(data.add_account(address, "secret"))
-        now(data.stop())
-        self.disk = Disk({path: Path(path).read_bytes() for path in map(str, Path(live).glob("*.sqlite3"))})
+        self.live = os.path.join(folder, "deep", "live")
+        self.disk = Disk(links=links)
+        self.found: dict[int, Any] = {}
+        turns = Turns()
         with self.disk.recording():
-            data = opened(live)
-            self.states = [now(snapshot(data))]
-            for number, operation in enumerate(work):
-                now(operation(data))
-                self.disk.events.append(Done(number))
-                self.states.append(now(snapshot(data)))
+            data = opened(self.live, turns)
+            self.disk.events.append(Done(0))
+            self.states = [turns.result(snapshot(data))]
+            for number, group in enumerate(groups, 1):
+                turns.together(*(self._acknowledged(operation(data), number) for operation in group))
+                self.states.append(turns.result(snapshot(data)))
             now(data.stop())
 
-    def crashed(self, point: int, leaves: Leaves) -> str:
-        """Make the folder as a crash leaves it; return its path."""
+    async def _acknowledged(self, operation: Awaitable[Any], group: int) -> None:
+        try:
+            await operation
+        finally:
+            self.disk.events.append(Done(group))
+
+    def after_crash(self, point: int, leaves: Leaves, seed: int) -> Any:
+        """Return what is there after a crash; many crashes leave the same, which is looked at once."""
+        remains = self.disk.remains(point, leaves, random.Random(f"{point} {seed}"))
+        key = hash(frozenset(remains.items()))
+        if key not in self.found:
+            self.found[key] = checked(self._made(remains))
+        return self.found[key]
+
+    def _made(self, remains: Mapping[str, bytes]) -> str:
         folder = os.path.join(self.folder, "crashed")
         shutil.rmtree(folder, ignore_errors=True)
-        for path, data in self.disk.remains(point, leaves, random.Random(point)).items():
+        for path, data in remains.items():
             copy = Path(folder, os.path.relpath(path, self.live))
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(data)
+            if path in self.disk.directories:
+                copy.mkdir(parents=True, exist_ok=True)
+            else:
+                copy.write_bytes(data)
         return folder
 
-    def check(self, point: int, leaves: Leaves) -> None:
+    def check(self, point: int, leaves: Leaves, seed: int = 0) -> None:
         """Crash behind so many events, and compare."""
-        done = sum(isinstance(event, Done) for event in self.disk.events[:point])
-        found = checked(self.crashed(point, leaves))
-        assert found in self.states[done : done + 2], f"after {done} operations, event {point}, {leaves}"
+        done = max((event.group for event in self.disk.events[:point] if isinstance(event, Done)), default=0)
+        when = f"after {done} groups, event {point}, {leaves}, seed {seed}"
+        try:
+            found = self.after_crash(point, leaves, seed)
+        except Exception as error:
+            raise AssertionError(when) from error
+        assert found in self.states[done : done + 2], when
+
+    def check_all(self, leaves: Leaves) -> None:
+        """Crash behind every event."""
+        for point in range(1, len(self.disk.events) + 1):
+            # What was not synced changes nothing when nothing of it survives.
+            if leaves is not Leaves.NOTHING or isinstance(self.disk.events[point - 1], Synced | Done):
+                for seed in SEEDS if leaves is Leaves.SOME else SEEDS[:1]:
+                    self.check(point, leaves, seed)
+
+
+def recorded(groups: Iterable[Sequence[Operation]], links: bool = True) -> Iterator[Recorded]:
+    folder = tempfile.mkdtemp(prefix="mailframe-")
+    try:
+        with mock.patch.object(database, "WAL_PAGES", 24):  # so that there are checkpoints among the work
+            found = Recorded(folder, groups, links)
+        yield found
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
-def recorded() -> Iterator[Recorded]:
-    folder = tempfile.mkdtemp(prefix="mailframe-")
-    with mock.patch.object(database, "WAL_PAGES", 24):  # so that there are checkpoints among the work
-        yield Recorded(folder)
-    shutil.rmtree(folder)
+def singly() -> Iterator[Recorded]:
+    yield from recorded([(operation,) for operation in WORK])
 
 
-def test_the_work_writes_everywhere(recorded: Recorded) -> None:
-    events = [event for event in recorded.disk.events if not isinstance(event, Done)]
+@pytest.fixture(scope="module")
+def in_groups() -> Iterator[Recorded]:
+    yield from recorded(GROUPS)
+
+
+@pytest.fixture(scope="module")
+def without_links() -> Iterator[Recorded]:
+    yield from recorded([(operation,) for operation in WORK[:5]], links=False)
+
+
+def test_the_work_writes_everywhere(singly: Recorded) -> None:
+    events = [event for event in singly.disk.events if not isinstance(event, Done)]
     kinds = {(type(event).__name__, Path(event.path).suffix) for event in events}
     assert {("Wrote", ".sqlite3"), ("Wrote", ".sqlite3-wal"), ("Synced", ".sqlite3"), ("Synced", "")} <= kinds
-    assert {("Linked", ""), ("Removed", "")} <= kinds
+    assert {("Made", ""), ("Made", ".sqlite3-wal"), ("Removed", "")} <= kinds
+
+
+def test_groups_are_committed_as_groups(tmp_path: Path) -> None:
+    sizes = []
+    commit = Database._commit
+
+    def counted(self: Database, jobs: list[Any]) -> None:
+        sizes.append(len(jobs))
+        commit(self, jobs)
+
+    with mock.patch.object(Database, "_commit", counted):
+        Recorded(str(tmp_path), GROUPS)
+    assert sizes == [len(group) for group in GROUPS]
 
 
 @pytest.mark.parametrize("leaves", list(Leaves))
-def test_a_crash_anywhere_leaves_whole_operations(recorded: Recorded, leaves: Leaves) -> None:
-    events = recorded.disk.events
-    for point in range(1, len(events) + 1):
-        # What was not synced changes nothing when nothing of it survives.
-        if leaves is Leaves.ALL or isinstance(events[point - 1], Synced | Removed | Done):
-            recorded.check(point, leaves)
+@pytest.mark.parametrize("work", ["singly", "in_groups", "without_links"])
+def test_a_crash_anywhere_leaves_whole_operations(work: str, leaves: Leaves, request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(work).check_all(leaves)
 
 
-@pytest.mark.parametrize("careless", ["synchronous", "bodies"])
-def test_a_store_that_does_not_sync_is_found_out(careless: str, tmp_path: Path) -> None:
-    """The test above can fail: a store that acknowledges what is not durable does not pass it."""
-    real = apsw.Connection.pragma
+@pytest.mark.parametrize(
+    "operation", [lambda data: deliver(data, big(data, "x"), ANN), lambda data: queued(data, "q", big(data, "x"))]
+)
+def test_a_commit_that_may_or_may_not_have_come_about_is_whole_after_a_crash(
+    operation: Operation, tmp_path: Path
+) -> None:
+    """The log is written, and its sync fails: who asked is told no, and still a crash may bring it back."""
+    disk = Disk()
+    live = tmp_path / "live"
+    with disk.recording():
+        data = opened(str(live))
+        now(data.add_account(ANN, "secret"))
+        before = now(snapshot(data))
+        disk.broken_database = True
+        with pytest.raises(errors.InDoubt):
+            now(operation(data))
+        assert now(snapshot(data)) == before
+        disk.broken_database = False
+        shutil.copytree(live, tmp_path / "crashed", ignore=shutil.ignore_patterns("*-shm"))
+        now(data.add_account(BOB, "secret"))
+        now(data.stop())
+    assert checked(str(tmp_path / "crashed")) != before
+    assert list(checked(str(live))[0]) == [ANN, (ANN, "INBOX"), BOB, (BOB, "INBOX")]
+    assert [os.listdir(live / name) for name in ("messages", "queue")] == [[], []]
 
-    def pragma(connection: apsw.Connection, name: str, *value: Any) -> Any:
-        return real(connection, name, *(("off",) if name == "synchronous" else value))
 
-    patch = (
-        mock.patch.object(apsw, "Connection", type("Careless", (apsw.Connection,), {"pragma": pragma}))
-        if careless == "synchronous"
-        else mock.patch("mailframe.bodies._sync", return_value=None)
-    )
-    with patch:
-        found = Recorded(str(tmp_path), WORK[:4])
-    with pytest.raises(Exception, match=r"after 4 operations|files"):
-        found.check(len(found.disk.events), Leaves.NOTHING)
+def off(connection: apsw.Connection, name: str, *value: Any, real: Any = apsw.Connection.pragma) -> Any:
+    return real(connection, name, *(("off",) if name == "synchronous" else value))
+
+
+def no_file(path: str, real: Any = bodies._sync) -> None:
+    if os.path.isdir(path):
+        real(path)
+
+
+def no_name(path: str, real: Any = bodies._sync) -> None:
+    if not os.path.isdir(path):
+        real(path)
+
+
+def too_soon(connection: Any, messages: Sequence[int], real: Any = inserting.release) -> list[str]:
+    gone: list[str] = real(connection, messages)
+    folder = os.path.dirname(connection.filename)
+    bodies.Files(os.path.join(folder, "messages")).drop(gone)
+    return gone
+
+
+async def hasty(self: Recorded, operation: Awaitable[Any], group: int) -> None:
+    self.disk.events.append(Done(group))
+    await operation
+
+
+CARELESS: dict[str, Any] = {
+    "the database does not sync": lambda: mock.patch.object(
+        apsw, "Connection", type("Careless", (apsw.Connection,), {"pragma": off})
+    ),
+    "files are not synced": lambda: mock.patch.object(bodies, "_sync", no_file),
+    "names of files are not synced": lambda: mock.patch.object(bodies, "_sync", no_name),
+    "names of directories are not synced": lambda: mock.patch.object(durable, "sync_directory"),
+    "files are removed before the commit": lambda: mock.patch.object(account_module, "release", too_soon),
+    "an operation is acknowledged before it is done": lambda: mock.patch.object(Recorded, "_acknowledged", hasty),
+}
+
+
+def fails(found: Recorded, leaves: Leaves) -> bool:
+    try:
+        found.check_all(leaves)
+    except AssertionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("fault", CARELESS)
+def test_a_careless_store_is_found_out(fault: str, tmp_path: Path) -> None:
+    """The test above can fail: each of these faults makes it."""
+    with CARELESS[fault]():
+        found = Recorded(
+            str(tmp_path), [(operation,) for operation in (*WORK[:5], WORK[21], lambda data: data.remove_account(ANN))]
+        )
+    assert any(fails(found, leaves) for leaves in (Leaves.NOTHING, Leaves.ALL, Leaves.SOME))

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mailframe import flagsets
 from mailframe.bodies import Files
-from mailframe.errors import NoSuchMailbox, Temporary
+from mailframe.errors import InDoubt, MailError, NoSuchMailbox, Temporary
 from mailframe.interfaces import SEEN, Appended, FlagSet
 from mailframe.message.digest import Digest
 from mailframe.site import Site
@@ -45,6 +45,9 @@ async def stored(message: Message, files: Files, site: Site, insert: Callable[[P
     """
     Prepare a message and insert it; a big body's file is durable before, and gone again if the insertion fails.
 
+    It goes only when it is sure that no row names it. When that is in doubt, or nobody wanted to wait, it stays: the
+    next start removes it if there is no row then.
+
     @raise Temporary: the disk is full or broken.
     """
     if not isinstance(message.body, FileBody):
@@ -56,8 +59,9 @@ async def stored(message: Message, files: Files, site: Site, insert: Callable[[P
         raise Temporary("The message cannot be stored now") from error
     try:
         return await insert(Prepared(_columns(digest), (message.head, None, name)))
-    except Exception:
-        await site.in_thread(files.drop, [name])
+    except MailError as error:
+        if not isinstance(error, InDoubt):
+            await site.in_thread(files.drop, [name])
         raise
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from attrs import define
 from zope.interface import implementer
 
-from mailframe.errors import MailError, NoSuchAccount
+from mailframe.errors import MailError, NoSuchAccount, Permanent
 from mailframe.interfaces import Filing, IAccount, IBulkDelivery, IMailStore
 from mailframe.spool import Message
 from mailframe.sqlite.database import Writer
@@ -96,7 +96,7 @@ class SQLiteStore:
         return new_mailbox(connection, account, name)
 
 
-class _NowhereToGo(Exception):
+class _NowhereToGo(Permanent):
     """No filing succeeded: the message must not stay behind without a reference."""
 
     def __init__(self, failed: dict[Filing, Exception]) -> None:
