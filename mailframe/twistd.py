@@ -69,6 +69,8 @@ def makeService(options: Options) -> ServerService:
     except (ConfigError, CertificateError, MailError, OSError) as error:
         _give_up(str(error))
     service.owner = owner
+    if options["config"] is None:
+        service.elsewhere = "stop what listens there, or choose other ports with --port-offset"
     twistd: Mapping[str, Any] = options.parent or {}
     if options["log-json"]:
         service.observer = _json_log(log_file(twistd))
@@ -103,9 +105,11 @@ class TwistdService(ServerService):
     Ends the process, with the status that tells how it went.
 
     @ivar observer: what twistd shall log to; C{None} leaves that to its own options.
+    @ivar elsewhere: what to do when a port is taken.
     """
 
     observer: Observer | None = None
+    elsewhere: str = "stop what listens there, or change the configuration"
 
     def setServiceParent(self, parent: Any) -> None:
         """Tell the application, before twistd asks it, where to log to."""
@@ -117,7 +121,9 @@ class TwistdService(ServerService):
         """Bind, or end with one line."""
         try:
             super().privilegedStartService()
-        except (CannotListenError, CertificateError, OSError, ValueError) as error:
+        except CannotListenError as error:
+            _give_up(f"{error} To start: {self.elsewhere}")
+        except (CertificateError, OSError, ValueError) as error:
             _give_up(str(error))
 
     def startService(self) -> None:

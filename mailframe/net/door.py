@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from attrs import define, field
@@ -61,7 +62,7 @@ class Door:
     def __str__(self) -> str:
         address = self.port.getHost()
         name = getattr(address, "name", None)  # of a UNIX socket
-        return f"{self.name} on {name!s}" if name is not None else f"{self.name} on {address.host}:{address.port}"
+        return f"{self.name} on {address.host}:{address.port}" if name is None else f"{self.name} on {os.fsdecode(name)}"
 
 
 def _can_wait(port: Any) -> bool:
