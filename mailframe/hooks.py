@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -207,15 +208,33 @@ async def _ask_one(hook: Callable[[E], Answer], event: E, clock: IReactorTime, s
 # --- delivery ------------------------------------------------------------------------------------------------------
 
 
+class Action(enum.Enum):
+    """What has become of a message that was delivered, for the report that its sender may have asked for."""
+
+    DELIVERED = "delivered"
+    """It is where the recipient reads it."""
+    RELAYED = "relayed"
+    """The next server has it, and will not report (RFC 3461 5.2.2)."""
+    EXPANDED = "expanded"
+    """It went on to several addresses (RFC 3461 5.2.7.3)."""
+    PASSED_ON = "passed on"
+    """The next server has it and the sender's wishes: it reports, we do not (RFC 3461 5.2.1)."""
+
+
 @frozen
 class Delivered:
     """
     The message is durably where it should be.
 
     @ivar text: where, for the log.
+    @ivar remote: the name of the server that took it; empty when it is here.
+    @ivar diagnostic: that server's reply, C{250 2.0.0 OK}.
     """
 
     text: str = ""
+    action: Action = Action.DELIVERED
+    remote: str = field(default="", validator=_one_line)
+    diagnostic: str = field(default="", validator=_one_line)
 
 
 @frozen
@@ -224,10 +243,14 @@ class Retry:
     Not now.
 
     @ivar status: a 4.x.x code of RFC 3463.
+    @ivar remote: the name of the server that said so; empty when we did.
+    @ivar diagnostic: that server's reply, C{450 4.2.1 Mailbox busy}.
     """
 
     status: str = field(default=codes.SYSTEM_FAULT, validator=_status("4"))
     text: str = field(default="Cannot deliver now", validator=_one_line)
+    remote: str = field(default="", validator=_one_line)
+    diagnostic: str = field(default="", validator=_one_line)
 
 
 @frozen
@@ -236,10 +259,14 @@ class Failed:
     Never.
 
     @ivar status: a 5.x.x code of RFC 3463.
+    @ivar remote: the name of the server that said so; empty when we did.
+    @ivar diagnostic: that server's reply, C{550 5.1.1 No such user}.
     """
 
     status: str = field(default="5.0.0", validator=_status("5"))
     text: str = field(default="Cannot deliver", validator=_one_line)
+    remote: str = field(default="", validator=_one_line)
+    diagnostic: str = field(default="", validator=_one_line)
 
 
 Outcome: TypeAlias = Delivered | Retry | Failed

@@ -518,6 +518,30 @@ class Leased:
     queued: float
 
 
+@frozen
+class Settlement:
+    """
+    How an attempt ended for one recipient.
+
+    @ivar due: for L{mailframe.hooks.Retry}, when it is due again, seconds since the epoch.
+    @ivar warned: a report of the delay goes out now, and need not again.
+    """
+
+    outcome: Outcome
+    due: float | None = None
+    warned: bool = False
+
+
+@frozen
+class Report:
+    """A message of our own, to be queued in the same step that settles what it reports."""
+
+    id: str
+    envelope: Envelope
+    message: Message
+    due: float
+
+
 class IDeliveryQueue(Interface):
     """Messages that still have to go somewhere, a state for each recipient."""
 

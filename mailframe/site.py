@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
-from twisted.internet.defer import Deferred, execute
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 from zope.interface.interface import InterfaceClass
 
 from mailframe.interfaces import IResolver
@@ -38,6 +39,38 @@ def provides(interface: InterfaceClass) -> Callable[[Any, Any, Any], None]:
 
 
 @frozen
+class TCP:
+    """
+    Where to connect to.
+
+    @ivar address: an IP address: names are looked up before.
+    @ivar source: the address to connect from; empty leaves it to the system.
+    """
+
+    address: str
+    port: int
+    source: str = ""
+
+
+@frozen
+class UNIX:
+    """A socket in the file system."""
+
+    path: str
+
+
+class Connect(Protocol):
+    """Opens a connection; the Deferred fires with the protocol that C{factory} built, or fails in C{seconds}."""
+
+    def __call__(self, peer: TCP | UNIX, factory: IProtocolFactory, seconds: float, /) -> Deferred[Any]: ...
+
+
+def unconnected(peer: TCP | UNIX, _factory: IProtocolFactory, _seconds: float, /) -> Deferred[Any]:
+    """The L{Connect} of a site without a network."""
+    return fail(OSError(errno.ENETUNREACH, f"there is no network to reach {peer}"))
+
+
+@frozen
 class Site:
     """
     The world as one server sees it.
@@ -47,6 +80,7 @@ class Site:
     @ivar in_thread: runs blocking calls: big digests, fsync of files.
     @ivar random: gives that many random octets; unguessable.
     @ivar resolver: looks names up in the DNS; C{None} asks nobody.
+    @ivar connect: opens connections to other servers.
     """
 
     hostname: str
@@ -54,6 +88,7 @@ class Site:
     in_thread: InThread = inline
     random: Callable[[int], bytes] = secrets.token_bytes
     resolver: IResolver | None = None
+    connect: Connect = unconnected
 
     def new_id(self) -> str:
         """Return a new id for a session or message: sortable by time, unguessable, safe in names and headers."""

@@ -29,6 +29,7 @@ EDGE = {
     "mailframe.net.certificates": "reads them again when they change",
     "mailframe.net.server_tls": "contexts for Twisted",
     "mailframe.net.dns.sockets": "sockets of the resolver",
+    "mailframe.net.connecting": "connections to other servers",
     "mailframe.service": "runs it all",
     "mailframe.twistd": "is what twistd starts",
     "mailframe.control": "the control socket",

@@ -159,7 +159,9 @@ def test_a_port_that_is_taken_ends_it_with_one_line(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(twistd.ServerService, "privilegedStartService", taken)
     with pytest.raises(SystemExit, match="1"):
         TwistdService(Server("h", nameservers=()), Reactor()).privilegedStartService()
-    said_once = "mailframe: Couldn't listen on 127.0.0.1:25: [Errno 98] Address already in use. To start: stop what listens"
+    said_once = (
+        "mailframe: Couldn't listen on 127.0.0.1:25: [Errno 98] Address already in use. To start: stop what listens"
+    )
     assert said.getvalue() == f"{said_once} there, or change the configuration\n"
 
 

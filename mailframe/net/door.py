@@ -62,7 +62,9 @@ class Door:
     def __str__(self) -> str:
         address = self.port.getHost()
         name = getattr(address, "name", None)  # of a UNIX socket
-        return f"{self.name} on {address.host}:{address.port}" if name is None else f"{self.name} on {os.fsdecode(name)}"
+        return (
+            f"{self.name} on {address.host}:{address.port}" if name is None else f"{self.name} on {os.fsdecode(name)}"
+        )
 
 
 def _can_wait(port: Any) -> bool:
