@@ -282,6 +282,9 @@ class Delivery:
     @ivar id: the message's id, as in the log.
     @ivar envelope: with all recipients of the message.
     @ivar recipients: those of them that are meant here.
+    @ivar client: who brought it; C{None} when it comes from the queue.
+    @ivar via: the connections of the L{mailframe.queue.runner.Runner} that asks; C{None} when it does not come from
+        the queue.
     """
 
     id: str
@@ -289,6 +292,7 @@ class Delivery:
     recipients: tuple[Recipient, ...]
     message: Message
     client: Client | None = None
+    via: Any = None
 
     @property
     def sender(self) -> Address | None:

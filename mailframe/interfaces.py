@@ -495,6 +495,15 @@ class IRecipientCheck(Interface):
         """Return L{mailframe.hooks.Reject} with 5.1.1 for one that is unknown, C{None} for one that is welcome."""
 
 
+class IElsewhere(Interface):
+    """
+    Optional power of a delivery target: it leads to another server.
+
+    Mail for it is queued before the client is told that all is well, and goes when it can. Through a route for
+    everything only our own users reach it: else this were an open relay.
+    """
+
+
 # --- delivery queue --------------------------------------------------------------------------------------------------
 
 

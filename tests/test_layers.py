@@ -30,6 +30,8 @@ EDGE = {
     "mailframe.net.server_tls": "contexts for Twisted",
     "mailframe.net.dns.sockets": "sockets of the resolver",
     "mailframe.net.connecting": "connections to other servers",
+    "mailframe.net.client_tls": "contexts for Twisted",
+    "mailframe.net.outgoing": "the edge as a client",
     "mailframe.service": "runs it all",
     "mailframe.twistd": "is what twistd starts",
     "mailframe.control": "the control socket",

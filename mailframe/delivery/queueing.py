@@ -1,13 +1,16 @@
-"""What to do with the rest when a message reached some of its recipients and not yet the others."""
+"""Mail for other servers is queued; so is the rest when a message reached some of its recipients and not yet others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mailframe.envelope import Recipient
+from mailframe.errors import MailError
 from mailframe.hooks import Delivered, Delivery, Outcome, Retry
 from mailframe.interfaces import IDeliveryQueue
 
@@ -17,6 +20,27 @@ FIRST_RETRY_SECONDS = 300.0
 """When the rest is tried again for the first time."""
 
 Results = Sequence[tuple[Recipient, Outcome]]
+
+
+@frozen(eq=False)
+class ToQueue:
+    """
+    A delivery target: the queue, whose runner then finds the route again.
+
+    @ivar queue: an L{IDeliveryQueue}.
+    """
+
+    queue: Any
+    clock: IReactorTime
+
+    async def __call__(self, delivery: Delivery) -> Outcome:
+        """Queue a message for its recipients; durable when this returns."""
+        envelope = evolve(delivery.envelope, recipients=delivery.recipients)
+        try:
+            await self.queue.put(delivery.id, envelope, delivery.message, self.clock.seconds())
+        except MailError as error:
+            return Retry("4.3.1", str(error) or "The message cannot be queued now")
+        return Delivered("queued")
 
 
 async def queue_rest(queue: IDeliveryQueue, delivery: Delivery, outcomes: Results, now: float) -> Results:

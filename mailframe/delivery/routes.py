@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from mailframe.address import Address, parse_domain
 from mailframe.hooks import Target
+from mailframe.interfaces import IElsewhere
 
 Pattern: TypeAlias = "str | Callable[[Address], bool]"
 
@@ -90,8 +91,13 @@ class Routes:
             else:
                 self._table.setdefault(key, number)
 
-    def find(self, address: Address) -> Target | None:
-        """Return where an address's mail goes; C{None}: it is not for us, and we are no relay."""
+    def find(self, address: Address, user: bool = True) -> Target | None:
+        """
+        Return where an address's mail goes; C{None}: it is not for us, and we are no relay.
+
+        @param user: whether the mail is from one of ours. For others there is no way to other servers by a route that
+            names no domain: else we were an open relay.
+        """
         none = len(self.routes)
         first = min(
             self._table.get((None, address.domain), none),
@@ -100,10 +106,20 @@ class Routes:
         for number, matches in self._tests:
             if number > first:
                 break
-            if matches(address):
+            if matches(address) and (user or not self._for_users(number)):
                 first = number
                 break
         return self.routes[first].target if first < none else None
+
+    def _for_users(self, number: int) -> bool:
+        route = self.routes[number]
+        names_nothing = not isinstance(route.pattern, str) or route.pattern == "*"
+        return names_nothing and IElsewhere.providedBy(route.target)
+
+    @property
+    def lead_elsewhere(self) -> bool:
+        """Whether mail of some route has to be queued."""
+        return any(IElsewhere.providedBy(route.target) for route in self.routes)
 
     def postmaster(self, hostname: str) -> Address:
         """Return who C{<postmaster>} is (RFC 5321 4.5.1): of this host, or of the first domain that has a route."""

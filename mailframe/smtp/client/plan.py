@@ -1,0 +1,124 @@
+"""What of a delivery can go to a server that offers so much, and as what; or why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from mailframe.address import Address
+from mailframe.envelope import Envelope, Recipient
+from mailframe.hooks import Delivery, Failed
+from mailframe.smtp.client.offers import Offers
+from mailframe.spool import FileBody, Message
+from mailframe.xtext import encode
+
+
+class CannotCarry(Exception):
+    """
+    This server cannot take this message, and no server of its kind will.
+
+    @ivar failed: why.
+    """
+
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.text)
+        self.failed = failed
+
+
+@frozen
+class Plan:
+    """
+    One transaction.
+
+    @ivar mail: the MAIL command with its CRLF.
+    @ivar rcpt: the RCPT commands, by recipient.
+    @ivar message: as it is to be sent.
+    @ivar chunked: by BDAT (RFC 3030) instead of DATA.
+    """
+
+    mail: bytes
+    rcpt: Sequence[tuple[Address, bytes]]
+    message: Message
+    chunked: bool
+
+
+def plan(delivery: Delivery, offers: Offers, peer: str) -> Plan:
+    """
+    Say how a delivery goes to a server.
+
+    @raise CannotCarry: it cannot.
+    """
+    envelope, message = delivery.envelope, delivery.message
+    if offers.size and message.size > offers.size:
+        text = f"The message has {message.size} octets, and {peer} takes {offers.size}"
+        raise CannotCarry(Failed("5.3.4", text, peer))
+    utf8 = _needs_utf8(delivery)
+    if utf8 and "SMTPUTF8" not in offers:
+        text = f"The addresses or header fields need SMTPUTF8 (RFC 6531), which {peer} does not offer"
+        raise CannotCarry(Failed("5.6.7", text, peer))
+    if envelope.require_tls and "REQUIRETLS" not in offers:
+        text = f"The sender wants TLS all the way (RFC 8689), and {peer} does not promise it"
+        raise CannotCarry(Failed("5.7.30", text, peer))
+    body, chunked = _body(envelope, message, offers, peer)
+    parameters = [*_size(message, offers), *body, *_mail_wishes(envelope, offers)]
+    parameters += ["SMTPUTF8"] * utf8 + ["REQUIRETLS"] * envelope.require_tls
+    sender = "" if envelope.sender is None else str(envelope.sender)
+    single = {recipient.address: recipient for recipient in delivery.recipients}
+    return Plan(
+        _line(f"MAIL FROM:<{sender}>", parameters),
+        [(address, _line(f"RCPT TO:<{address}>", _wishes(each, offers))) for address, each in single.items()],
+        message,
+        chunked,
+    )
+
+
+def _line(command: str, parameters: Sequence[str]) -> bytes:
+    return " ".join([command, *parameters]).encode("utf-8") + b"\r\n"
+
+
+def _needs_utf8(delivery: Delivery) -> bool:
+    """A message that was sent with SMTPUTF8 may not need it (RFC 6531 3.6): addresses and header decide."""
+    addresses = [recipient.address for recipient in delivery.recipients]
+    addresses += [delivery.sender] if delivery.sender else []
+    if not all(address.is_ascii for address in addresses):
+        return True
+    return delivery.envelope.smtputf8 and not delivery.message.head.isascii()
+
+
+def _body(envelope: Envelope, message: Message, offers: Offers, peer: str) -> tuple[list[str], bool]:
+    """Return the BODY parameter, and whether BDAT is to be used."""
+    if envelope.body == "BINARYMIME":
+        if "BINARYMIME" not in offers or "CHUNKING" not in offers:
+            raise CannotCarry(Failed("5.6.3", f"The message has binary parts, and {peer} takes none", peer))
+        return ["BODY=BINARYMIME"], True
+    chunked = "CHUNKING" in offers
+    if "8BITMIME" in offers:
+        return (["BODY=8BITMIME"] if envelope.body == "8BITMIME" or _has_8bit(message) else []), chunked
+    return [], chunked
+
+
+def _has_8bit(message: Message) -> bool:
+    """Whether a small message has octets above 127; what a big one has, its sender has declared."""
+    return not (message.head.isascii() and (isinstance(message.body, FileBody) or message.body.isascii()))
+
+
+def _size(message: Message, offers: Offers) -> list[str]:
+    return [f"SIZE={message.size}"] if "SIZE" in offers else []
+
+
+def _mail_wishes(envelope: Envelope, offers: Offers) -> list[str]:
+    if "DSN" not in offers:
+        return []
+    wishes = [f"RET={envelope.ret}"] if envelope.ret else []
+    return wishes + ([f"ENVID={encode(envelope.envid)}"] if envelope.envid else [])
+
+
+def _wishes(recipient: Recipient, offers: Offers) -> list[str]:
+    if "DSN" not in offers:
+        return []
+    wishes = [f"NOTIFY={','.join(sorted(recipient.notify))}"] if recipient.notify else []
+    if recipient.orcpt:
+        kind, _semicolon, address = recipient.orcpt.partition(";")
+        wishes.append(f"ORCPT={kind};{encode(address)}")
+    return wishes

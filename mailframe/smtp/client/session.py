@@ -1,0 +1,292 @@
+"""One session with a server, as its client: hello, TLS, login, transactions. Knows no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
+
+from attrs import define, field
+
+from mailframe.address import Address
+from mailframe.hooks import Action, Delivery, Outcome, Retry
+from mailframe.message.dotstuffing import Stuffing
+from mailframe.net.conversation import ClientTooSlow, ConnectionGone, ConversationOver
+from mailframe.smtp.client.limits import DEFAULT, ClientLimits
+from mailframe.smtp.client.offers import Offers
+from mailframe.smtp.client.outcomes import Stale, Unusable, ended, later, recipient_refused, refused
+from mailframe.smtp.client.plan import CannotCarry, Plan, plan
+from mailframe.smtp.client.replies import BadReply, PeerReply, ReplyReader
+from mailframe.spool import Message
+
+T = TypeVar("T")
+
+EAGER_OCTETS = 64 * 1024
+"""A message up to this size is sent without waiting for the replies to MAIL and RCPT, where the server allows it."""
+
+Results = dict[Address, Outcome]
+
+
+class _GaveUp(Exception):
+    """The server refused the message while it was coming."""
+
+    def __init__(self, reply: PeerReply) -> None:
+        super().__init__(reply)
+        self.reply = reply
+
+
+class Wire(Protocol):
+    """The connection, as a session sees it."""
+
+    def write(self, data: bytes) -> None:
+        """Give octets to the server, soon."""
+
+    async def pull(self, parse: Callable[[], T | None], seconds: float) -> T:
+        """Wait until the reader makes something of the octets that came."""
+
+    async def drained(self, seconds: float) -> None:
+        """Wait until the server has read most of what was written."""
+
+
+@define(eq=False)
+class ClientSession:
+    """
+    @ivar peer: the server's name, for outcomes and reports.
+    @ivar hostname: our own.
+    @ivar lmtp: speak LMTP (RFC 2033).
+    @ivar offers: what the server offers, once it was greeted.
+    @ivar transactions: how many were made.
+    @ivar over: no more can be asked of this server.
+    """
+
+    wire: Wire
+    reader: ReplyReader
+    peer: str
+    hostname: str
+    lmtp: bool = False
+    limits: ClientLimits = DEFAULT
+    offers: Offers = Offers()
+    transactions: int = 0
+    over: bool = False
+    _open: bool = field(default=False, init=False)
+
+    # --- beginning and end ----------------------------------------------------------------------------------------
+
+    async def greet(self) -> None:
+        """
+        Wait for the greeting, and say hello.
+
+        @raise Unusable: the server does not want to talk.
+        """
+        greeting = await self.asked(self.limits.greeting, "greeting")
+        if greeting.code != 220:
+            raise Unusable(later(greeting, self.peer, "4.3.2"))
+        await self.hello()
+
+    async def hello(self) -> None:
+        """
+        Say EHLO or LHLO, or HELO where that is not known; this is to be done again after TLS began.
+
+        @raise Unusable: the server does not want to talk.
+        """
+        verb = "LHLO" if self.lmtp else "EHLO"
+        reply = await self.command(f"{verb} {self.hostname}", self.limits.greeting)
+        if reply.permanent and not self.lmtp:
+            reply = await self.command(f"HELO {self.hostname}", self.limits.greeting)
+            self.offers = Offers(reply.lines[0].partition(" ")[0].lower())
+        else:
+            self.offers = Offers.of(reply)
+        if not reply.positive:
+            raise Unusable(later(reply, self.peer, "4.3.2"))
+
+    async def quit(self) -> None:
+        """Say goodbye; that the server answers is of no interest."""
+        self.over = True
+        self.wire.write(b"QUIT\r\n")
+        try:
+            await self.wire.pull(self.reader.reply, self.limits.quit)
+        except (BadReply, ConversationOver):
+            return
+
+    async def command(self, line: str, seconds: float) -> PeerReply:
+        """
+        Send one command and return the reply.
+
+        @raise Unusable: there is none that makes sense.
+        """
+        self.wire.write(line.encode("utf-8") + b"\r\n")
+        return await self.asked(seconds, line.partition(" ")[0])
+
+    async def asked(self, seconds: float, what: str) -> PeerReply:
+        """
+        Wait for a reply.
+
+        @param what: it is the reply to this, for the log.
+        @raise Unusable: there is none that makes sense.
+        """
+        try:
+            return await self._reply(seconds)
+        except (BadReply, ConversationOver) as error:
+            raise Unusable(self._lost(error, what)) from None
+
+    async def _reply(self, seconds: float) -> PeerReply:
+        reply = await self.wire.pull(self.reader.reply, seconds)
+        if reply.code == 421:  # it closes the connection, whatever it was asked (RFC 5321 3.8)
+            self.over = True
+        return reply
+
+    def _lost(self, error: Exception, what: str) -> Retry:
+        self.over = True
+        if isinstance(error, BadReply):
+            return Retry("4.5.0", f"{self.peer} does not speak SMTP: {error}", self.peer)
+        if isinstance(error, ClientTooSlow):
+            return Retry("4.4.2", f"{self.peer} did not answer in time ({what})", self.peer)
+        return Retry("4.4.2", f"{self.peer} closed the connection ({what})", self.peer)
+
+    # --- a transaction --------------------------------------------------------------------------------------------
+
+    async def transact(self, delivery: Delivery) -> Results:
+        """
+        Send a message.
+
+        @return: an outcome for each recipient, whatever happened.
+        @raise Stale: the connection was used before and is dead now; nothing was sent.
+        """
+        try:
+            planned = plan(delivery, self.offers, self.peer)
+        except CannotCarry as problem:
+            return {recipient.address: problem.failed for recipient in delivery.recipients}
+        self.transactions += 1
+        results: Results = {}
+        try:
+            await self._transact(planned, results)
+        except _GaveUp as gave_up:
+            self.over = True
+            _rest(planned, results, refused(gave_up.reply, self.peer))
+        except (BadReply, ConversationOver) as error:
+            _rest(planned, results, self._lost(error, "message"))
+        return results
+
+    async def _transact(self, planned: Plan, results: Results) -> None:
+        """Send a message, and record outcomes as they come."""
+        eager = "PIPELINING" in self.offers
+        small = planned.message.size <= EAGER_OCTETS
+        commands = [*[b"RSET\r\n"] * self._open, planned.mail, *(line for _address, line in planned.rcpt)]
+        inline = planned.chunked and small
+        if eager:
+            self.wire.write(b"".join(commands))
+            if inline:
+                self._write_chunk(bytes(planned.message), True)
+            elif not planned.chunked:
+                self.wire.write(b"DATA\r\n")
+        wanted = await self._envelope(planned, results, commands, eager)
+        sent = eager and inline
+        if not wanted and not (eager and (inline or not planned.chunked)):
+            return  # nobody is left, and nothing is under way
+        if planned.chunked:
+            await self._chunks(planned.message, wanted, results, sent)
+        else:
+            await self._data(planned.message, wanted, results, eager)
+
+    async def _envelope(self, planned: Plan, results: Results, commands: list[bytes], eager: bool) -> list[Address]:
+        """Send the envelope, unless that was done, and return the recipients that are welcome."""
+        left = iter(commands)
+        mail = await self._mail(left, eager)
+        wanted = []
+        for address, _line in planned.rcpt:
+            if not (mail.positive or eager):
+                results[address] = refused(mail, self.peer)
+                continue
+            reply = await self._said(left, eager, self.limits.rcpt)
+            if not mail.positive:
+                results[address] = refused(mail, self.peer)
+            elif reply.positive:
+                wanted.append(address)
+            else:
+                results[address] = recipient_refused(reply, self.peer)
+        return wanted
+
+    async def _mail(self, left: Iterator[bytes], eager: bool) -> PeerReply:
+        """Return the reply to MAIL; a kept connection that does not give one had died before."""
+        try:
+            if self._open:
+                await self._said(left, eager, self.limits.small)
+            self._open = True
+            mail = await self._said(left, eager, self.limits.mail)
+        except ConnectionGone as error:
+            if self.transactions > 1:
+                raise Stale(self._lost(error, "MAIL")) from None
+            raise
+        if mail.code == 421 and self.transactions > 1:
+            raise Stale(later(mail, self.peer, "4.3.2"))
+        return mail
+
+    async def _said(self, commands: Iterator[bytes], sent: bool, seconds: float) -> PeerReply:
+        line = next(commands)
+        if not sent:
+            self.wire.write(line)
+        return await self._reply(seconds)
+
+    async def _data(self, message: Message, wanted: list[Address], results: Results, sent: bool) -> None:
+        if not sent:
+            self.wire.write(b"DATA\r\n")
+        reply = await self._reply(self.limits.data)
+        if reply.code != 354:
+            for address in wanted:
+                results[address] = refused(reply, self.peer) if reply.code >= 400 else later(reply, self.peer, "4.5.0")
+            return
+        if not wanted:  # it has said yes all the same: end what was begun with nothing in it (RFC 2920 3.1)
+            self.wire.write(b".\r\n")
+            await self._reply(self.limits.end)
+            return
+        stuffing = Stuffing(repair=True)
+        for chunk in message.chunks():
+            self.wire.write(stuffing.stuff(chunk))
+            await self._drained()
+        self.wire.write(stuffing.end())
+        await self._ends(wanted, results)
+
+    async def _chunks(self, message: Message, wanted: list[Address], results: Results, sent: bool) -> None:
+        if sent:
+            await self._ends(wanted, results, at_least_one=True)
+            return
+        left = message.size
+        for chunk in message.chunks():
+            left -= len(chunk)
+            self._write_chunk(chunk, not left)
+            await self._drained()
+            if not left:
+                break
+            reply = await self._reply(self.limits.block)
+            if not reply.positive:
+                raise _GaveUp(reply)
+        await self._ends(wanted, results)
+
+    async def _drained(self) -> None:
+        try:
+            await self.wire.drained(self.limits.block)
+        except ConnectionGone:
+            reply = self.reader.reply()  # it may have said why before it hung up
+            if reply is None or reply.code < 400:
+                raise
+            raise _GaveUp(reply) from None
+
+    def _write_chunk(self, chunk: bytes, last: bool) -> None:
+        self.wire.write(b"BDAT %d%b\r\n%b" % (len(chunk), b" LAST" * last, chunk))
+
+    async def _ends(self, wanted: list[Address], results: Results, at_least_one: bool = False) -> None:
+        """Read the reply to the end of the message; LMTP has one for each recipient (RFC 2033 4.2)."""
+        if not self.lmtp or (at_least_one and not wanted):
+            reply = await self._reply(self.limits.end)
+            self._open = self._open and not reply.positive
+            action = Action.PASSED_ON if "DSN" in self.offers else Action.RELAYED
+            results.update(dict.fromkeys(wanted, ended(reply, self.peer, action)))
+            return
+        for address in wanted:
+            results[address] = ended(await self._reply(self.limits.end), self.peer, Action.DELIVERED)
+        self._open = False
+
+
+def _rest(planned: Plan, results: Results, outcome: Outcome) -> None:
+    """Record what became of all recipients of whom nothing else is known."""
+    for address, _line in planned.rcpt:
+        results.setdefault(address, outcome)

@@ -1,0 +1,261 @@
+"""Sending over real connections: each host of a next hop in turn, TLS as demanded, and connections kept for the next.
+
+A connection is begun with the greeting, TLS and login, carries one transaction after another, and ends when nobody has
+wanted it for a while, after a bounded number of messages, or when the server says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from mailframe.hooks import Delivery, Failed, Outcome, Retry
+from mailframe.net.client_tls import ClientTLS, peer_chain
+from mailframe.net.conversation import ConversationOver
+from mailframe.net.outgoing import Outgoing, TLSFailed, Unreachable, dial
+from mailframe.site import TCP, UNIX, Site
+from mailframe.smtp.client.limits import DEFAULT, ClientLimits
+from mailframe.smtp.client.login import Credentials, log_in
+from mailframe.smtp.client.outcomes import Stale, Unusable, later
+from mailframe.smtp.client.replies import ReplyReader
+from mailframe.smtp.client.security import MAY, Security, TLSRefused
+from mailframe.smtp.client.session import ClientSession, Results
+
+CONNECT_SECONDS = 30.0
+"""How long one address may take to answer."""
+IDLE_SECONDS = 5.0
+"""How long a connection is kept for the next message."""
+IDLE_CONNECTIONS = 100
+"""Connections that are kept at most."""
+MESSAGES = 100
+"""Messages that one connection carries."""
+
+_log = Logger()
+
+
+@frozen
+class Host:
+    """
+    One server of a next hop.
+
+    @ivar name: its host name, for TLS and for reports.
+    @ivar peers: where it listens, in the order to be tried.
+    @ivar security: what TLS must give.
+    """
+
+    name: str
+    peers: Sequence[TCP | UNIX]
+    security: Security = MAY
+
+
+Hosts = Callable[[], "Awaitable[Sequence[Callable[[], Awaitable[Host]]]]"]
+"""Finds the servers of a next hop: each is looked up only when those before it could not be used."""
+
+
+@frozen(eq=False)
+class Hop:
+    """
+    Where mail goes next.
+
+    @ivar key: connections of one key are alike.
+    @ivar hosts: finds its servers; L{Unusable} from either call means that there is none, or not this one.
+    @ivar lmtp: speak LMTP.
+    @ivar implicit_tls: TLS begins before SMTP does (RFC 8314).
+    @ivar credentials: to log in with.
+    """
+
+    key: str
+    hosts: Hosts
+    lmtp: bool = False
+    implicit_tls: bool = False
+    credentials: Credentials | None = None
+
+
+@define(eq=False)
+class _Link:
+    """A connection that was begun, and the session over it."""
+
+    connection: Outgoing
+    session: ClientSession
+
+
+@define(eq=False)
+class Sender:
+    """
+    Sends, and keeps connections.
+
+    @ivar site: the world.
+    """
+
+    site: Site
+    limits: ClientLimits = DEFAULT
+    idle_seconds: float = IDLE_SECONDS
+    idle_connections: int = IDLE_CONNECTIONS
+    messages: int = MESSAGES
+    _tls: ClientTLS = field(factory=ClientTLS, init=False)
+    _idle: dict[str, list[_Link]] = field(factory=dict, init=False)
+    _links: dict[Outgoing, _Link] = field(factory=dict, init=False)
+    _stopped: Deferred[None] | None = field(default=None, init=False)
+
+    async def send(self, delivery: Delivery, hop: Hop) -> Results:
+        """Deliver a message by one connection, and return an outcome for each recipient."""
+        try:
+            while (link := self._kept(hop.key)) is not None:
+                try:
+                    return await self._transact(link, delivery, hop)
+                except (Stale, ConversationOver):
+                    continue  # it had died while nobody looked
+            return await self._anew(delivery, hop)
+        except Unusable as problem:
+            return _all(delivery, problem.outcome)
+
+    async def stop(self) -> None:
+        """End all connections, after what they are just doing."""
+        self._idle.clear()
+        if self._links:
+            self._stopped = Deferred()
+            for link in list(self._links.values()):
+                link.connection.close()
+            await self._stopped
+
+    # --- connections ----------------------------------------------------------------------------------------------
+
+    def _kept(self, key: str) -> _Link | None:
+        links = self._idle.get(key)
+        if not links:
+            return None
+        link = links.pop()
+        if not links:
+            del self._idle[key]
+        return link
+
+    def _keep(self, link: _Link, key: str) -> None:
+        full = sum(map(len, self._idle.values())) >= self.idle_connections
+        if link.session.over or link.session.transactions >= self.messages or full or self._stopped is not None:
+            link.connection.close()
+        elif not link.connection.closed:
+            self._idle.setdefault(key, []).append(link)
+
+    def _gone(self, connection: Outgoing) -> None:
+        gone = self._links.pop(connection, None)
+        for key, links in list(self._idle.items()):
+            if gone in links:
+                links.remove(gone)
+                if not links:
+                    del self._idle[key]
+        if not self._links and self._stopped is not None and not self._stopped.called:
+            self._stopped.callback(None)
+
+    async def _anew(self, delivery: Delivery, hop: Hop) -> Results:
+        """Try the servers of the hop, the best one first."""
+        problem: Unusable | None = None
+        for find in await hop.hosts():
+            try:
+                host = await find()
+                link = await self._begun(host, hop)
+            except Unusable as error:
+                _log.info("{message} {host}: {problem}", message=delivery.id, host=hop.key, problem=str(error))
+                problem = _worse(problem, error)
+                continue
+            try:
+                return await self._transact(link, delivery, hop)
+            except ConversationOver:
+                problem = Unusable(Retry("4.4.2", f"{host.name} closed the connection", host.name))
+        raise problem or Unusable(Retry("4.4.4", f"{hop.key} has no servers"))
+
+    async def _transact(self, link: _Link, delivery: Delivery, hop: Hop) -> Results:
+        results = await link.connection.run(lambda: link.session.transact(delivery))
+        self._keep(link, hop.key)
+        return results
+
+    async def _begun(self, host: Host, hop: Hop) -> _Link:
+        """
+        Connect to a host, up to where it takes mail.
+
+        @raise Unusable: it cannot be used.
+        """
+        try:
+            return await self._connected(host, hop, host.security.wanted)
+        except TLSFailed as error:
+            problem = Retry("4.7.5", f"TLS with {host.name} failed: {error}", host.name)
+            host.security.failed("validation-failure", str(error))
+            if host.security.required or hop.implicit_tls:
+                raise Unusable(problem) from None
+        # Whoever would take no TLS at all is better served than not at all (RFC 7435).
+        return await self._connected(host, hop, tls=False)
+
+    async def _connected(self, host: Host, hop: Hop, tls: bool) -> _Link:
+        try:
+            connection = await dial(self.site, host.peers, self._connection, CONNECT_SECONDS)
+        except Unreachable as error:
+            text = f"{host.name} cannot be reached: {error}"
+            raise Unusable(Retry("4.4.1", text, host.name)) from None
+        reader = ReplyReader(connection.inbox, self.limits.reply_line, self.limits.reply_lines)
+        session = ClientSession(connection, reader, host.name, self.site.hostname, hop.lmtp, self.limits)
+        link = self._links[connection] = _Link(connection, session)
+        connection.on_closed = self._gone
+        try:
+            await connection.run(lambda: self._begin(link, host, hop, tls))
+        except ConversationOver:
+            raise Unusable(Retry("4.4.2", f"{host.name} closed the connection", host.name)) from None
+        return link
+
+    async def _begin(self, link: _Link, host: Host, hop: Hop, tls: bool) -> None:
+        """Greet, protect and log in; whoever cannot be used is told goodbye."""
+        try:
+            if hop.implicit_tls:
+                await self._protect(link, host)
+            await link.session.greet()
+            if tls and not hop.implicit_tls:
+                await self._start_tls(link, host)
+            if hop.credentials is not None:
+                await log_in(link.session, hop.credentials)
+        except Unusable:
+            await link.session.quit()
+            raise
+
+    async def _start_tls(self, link: _Link, host: Host) -> None:
+        session = link.session
+        if "STARTTLS" in session.offers:
+            reply = await session.command("STARTTLS", self.limits.small)
+            if reply.code == 220:
+                await self._protect(link, host)
+                await session.hello()
+                return
+            problem = later(reply, host.name, "4.7.4")
+        else:
+            problem = Retry("4.7.4", f"{host.name} does not offer TLS", host.name)
+        host.security.failed("starttls-not-supported", problem.text)
+        if host.security.required:
+            raise Unusable(problem)
+
+    async def _protect(self, link: _Link, host: Host) -> None:
+        connection = link.connection
+        await connection.start_client_tls(self._tls.to(host.name), self.limits.handshake)
+        try:
+            host.security.check(peer_chain(connection.transport), self.site.clock.seconds())
+        except TLSRefused as refused:
+            raise Unusable(Retry("4.7.5", f"{host.name}: {refused}", host.name)) from None
+
+    def _connection(self) -> Outgoing:
+        return Outgoing(self.site, self._goodbye, self.idle_seconds)
+
+    async def _goodbye(self, connection: Outgoing) -> None:
+        """End a connection politely."""
+        link = self._links.get(connection)
+        if link is not None and not link.session.over:
+            await link.session.quit()
+
+
+def _all(delivery: Delivery, outcome: Outcome) -> Results:
+    return {recipient.address: outcome for recipient in delivery.recipients}
+
+
+def _worse(first: Unusable | None, second: Unusable) -> Unusable:
+    """Of two reasons the one that leaves hope counts: another server may still take it later."""
+    if first is not None and isinstance(second.outcome, Failed) and not isinstance(first.outcome, Failed):
+        return first
+    return second
