@@ -27,6 +27,7 @@ class Arrival:
     One message on its way in; ends with L{finish} or L{abort}.
 
     @ivar session: its id, for the log.
+    @ivar binary: it is any octets, in chunks (RFC 3030 3), and nobody looks for lines in them.
     @ivar size: octets so far, kept or not.
     @ivar problem: why it will be refused, as far as that is known; then what comes is not kept.
     """
@@ -35,6 +36,7 @@ class Arrival:
     reader: Reader
     role: Role
     spool: Spool
+    binary: bool = False
     size: int = field(default=0, init=False)
     problem: Reply | None = field(default=None, init=False)
     _writer: SpoolWriter = field(init=False)
@@ -45,8 +47,7 @@ class Arrival:
     @property
     def endless(self) -> bool:
         """Whether so much came that the rest will not be read, not even to answer at its end."""
-        limits = self.role.limits
-        return self.size > limits.message + limits.overshoot
+        return self.size > self.role.limits.chunk
 
     def add(self, piece: bytes) -> None:
         """Take a piece; never ends between a CR and its LF."""
@@ -70,6 +71,10 @@ class Arrival:
             _log.failure("{session} cannot spool the message", session=self.session)
             self.refuse(_NO_ROOM)
 
+    def chunk(self) -> bytes | None:
+        """Return what the reader has of the present chunk; C{None} while it has nothing."""
+        return self.reader.chunk() if self.binary else self.reader.chunk_text()
+
     def finish(self) -> Message | Reply:
         """Return the whole message, or why there is none."""
         problem = self.problem or self._judge()
@@ -77,11 +82,15 @@ class Arrival:
             self._writer.abort()
             return problem
         try:
-            return self._writer.finish()
+            message = self._writer.finish()
         except OSError:
             _log.failure("{session} cannot spool the message", session=self.session)
             self._writer.abort()
             return replies.FAULT
+        if self.binary and (problem := _judge_head(message.head)):
+            message.discard()
+            return problem
+        return message
 
     def _judge(self) -> Reply | None:
         if self.reader.nul:
@@ -95,3 +104,10 @@ class Arrival:
     def abort(self) -> None:
         """Forget it."""
         self._writer.abort()
+
+
+def _judge_head(head: bytes) -> Reply | None:
+    """The header of a message with a binary body is text all the same, and all must agree where it ends."""
+    if b"\0" in head:
+        return replies.NUL_OCTETS
+    return replies.BARE_NEWLINES if _BARE.search(head) else None

@@ -197,8 +197,9 @@ class Session:
 
     def begin_message(self) -> Arrival:
         """A message begins to come: a server that stops waits for its end."""
+        binary = self.envelope is not None and self.envelope.body == "BINARYMIME"
         self.wire.busy = True
-        self.arrival = Arrival(self.client.session, self.reader, self.role, self.spool)
+        self.arrival = Arrival(self.client.session, self.reader, self.role, self.spool, binary)
         return self.arrival
 
     def end_message(self) -> Message | Reply:

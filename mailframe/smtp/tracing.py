@@ -24,7 +24,7 @@ def traced(session: Session, envelope: Envelope, number: str, message: Message) 
         None,
         _literal(client.address),
         session.site.hostname.encode("ascii", "replace"),
-        _with(session),
+        _with(session, envelope),
         number.encode("ascii"),
         only,
         None if client.tls is None else f"{client.tls.version} {client.tls.cipher}",
@@ -46,10 +46,12 @@ def _literal(address: str) -> bytes:
     return b"[IPv6:%b]" % plain if b":" in plain else b"[%b]" % plain
 
 
-def _with(session: Session) -> bytes:
-    """The protocol keyword (RFC 3848)."""
+def _with(session: Session, envelope: Envelope) -> bytes:
+    """The protocol keyword (RFC 3848, RFC 6531 4.3)."""
     client = session.client
-    if session.role.is_lmtp:
+    if envelope.smtputf8:
+        base = b"UTF8LMTP" if session.role.is_lmtp else b"UTF8SMTP"
+    elif session.role.is_lmtp:
         base = b"LMTP"
     elif session.extended:
         base = b"ESMTP"

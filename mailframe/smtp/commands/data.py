@@ -13,6 +13,8 @@ async def data(session: Session, argument: bytes) -> None:
     """Receive the message of the transaction, and answer for it."""
     if session.envelope is None:
         raise Refused(replies.SENDER_FIRST)
+    if session.arrival is not None or session.envelope.body == "BINARYMIME":
+        raise Refused(replies.BAD_SEQUENCE)  # RFC 3030 2 and 3: not after BDAT, and not for what is no text
     if not session.targets:
         raise Refused(replies.NO_RECIPIENTS_LMTP if session.role.is_lmtp else replies.NO_RECIPIENTS)
     session.wire.write(replies.START_DATA.encoded)
