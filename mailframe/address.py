@@ -22,7 +22,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_\-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 # C1 controls, the Unicode line separators and the marks that turn the direction of text around are no part of any
 # sensible address; they would break log lines, or show them as something else.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 @frozen
@@ -47,7 +47,7 @@ class Address:
         local, at, domain = text.rpartition("@")
         if not at or not local or not domain:
             raise ValueError("an address has the form local-part@domain")
-        if _UNSAFE.search(text):
+        if UNSAFE.search(text):
             raise ValueError("an address has no control characters")
         return cls(_local_part(local), parse_domain(domain))
 

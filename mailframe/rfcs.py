@@ -37,12 +37,18 @@ RFCS: Sequence[Rfc] = (
     Rfc(2033, "LMTP", "smtp.factory"),
     Rfc(2034, "SMTP: enhanced status codes", "smtp.extensions.enhanced_status_codes"),
     Rfc(2920, "SMTP: PIPELINING", "smtp.extensions.pipelining"),
+    Rfc(3030, "SMTP: CHUNKING and BINARYMIME", "smtp.extensions.chunking", "partly: received, not sent"),
     Rfc(3207, "SMTP: STARTTLS", "smtp.extensions.starttls"),
+    Rfc(3461, "SMTP: DSN", "smtp.extensions.dsn", "partly: the wishes are kept, no reports are sent"),
     Rfc(3463, "Enhanced status codes", "status"),
+    Rfc(3848, "SMTP: transmission types in Received", "smtp.tracing"),
     Rfc(4954, "SMTP: AUTH", "smtp.extensions.auth"),
     Rfc(5321, "SMTP", "smtp", "partly: mail is received, not sent"),
     Rfc(6152, "SMTP: 8BITMIME", "smtp.extensions.eight_bit_mime"),
     Rfc(6409, "Message submission", "smtp.factory", "partly: delivers to this server's mailboxes only"),
+    Rfc(6531, "SMTP: SMTPUTF8", "smtp.extensions.smtputf8", "partly: received, not sent"),
+    Rfc(6533, "Internationalized delivery reports", "xtext", "partly: ORCPT in UTF-8; no reports are sent"),
+    Rfc(8689, "SMTP: REQUIRETLS", "smtp.extensions.require_tls", "partly: the wish is kept, mail is not sent"),
     # --- POP3
     Rfc(1939, "POP3", "pop3", "partly: no APOP, which needs passwords kept in plain text"),
     Rfc(2449, "POP3: CAPA", "pop3.commands"),
@@ -71,7 +77,6 @@ RFCS: Sequence[Rfc] = (
     Rfc(8314, "TLS for mail clients", "config"),
     Rfc(8996, "TLS 1.0 and 1.1 are over", "net.server_tls"),
     Rfc(9106, "Argon2", "auth.hashing"),
-    Rfc(6531, "Internationalized email", "address", "partly: addresses; no SMTPUTF8"),
     Rfc(6891, "DNS: EDNS(0)", "net.dns.messages", "partly: as a stub resolver needs it"),
 )
 

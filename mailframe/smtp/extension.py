@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import evolve, frozen
 
 from mailframe.envelope import Envelope, Recipient
+from mailframe.smtp.replies import Reply
 
 if TYPE_CHECKING:
     from mailframe.smtp.session import Session
@@ -44,6 +45,7 @@ class Extension:
     @ivar ehlo: the line of the EHLO reply, or C{None} when this session does not offer it.
     @ivar mail: parameters of MAIL by keyword.
     @ivar rcpt: parameters of RCPT by keyword.
+    @ivar withheld: what its parameters are told where it is not offered; C{None} is the 555 of unknown ones.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Extension:
     commands: tuple[Command, ...] = ()
     mail: Mapping[bytes, MailParameter] = {}
     rcpt: Mapping[bytes, RcptParameter] = {}
+    withheld: Reply | None = None
 
 
 @frozen

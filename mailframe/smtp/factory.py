@@ -73,12 +73,12 @@ class Receiver:
             at_message=self.at_message,
             limits=self.limits,
             bare_newlines=self.bare_newlines,
-            any_sender=self._any_sender,
+            **self._senders,
         )
 
     @property
-    def _any_sender(self) -> bool:
-        return False
+    def _senders(self) -> dict[str, bool]:
+        return {}
 
     def _login(self, site: Site) -> Login | None:
         return None
@@ -133,10 +133,11 @@ class Submission(Receiver):
     """
     Mail from our users (RFC 6409): they log in, and send as themselves.
 
-    @ivar users: an L{IAuthenticator}.
+    @ivar users: an L{IAuthenticator}. If it is an L{IDirectory} too, users may send as an alias that leads to them.
     @ivar default_domain: added to login names without one.
     @ivar login: policy and limits of logging in.
     @ivar any_sender: let users send as anybody.
+    @ivar null_sender: let users send with the null sender, as their programs do for receipts (RFC 8098 3).
     """
 
     role_type: ClassVar[type[Role]] = SubmissionRole
@@ -145,10 +146,11 @@ class Submission(Receiver):
     default_domain: str | None = None
     login: LoginPolicy = LoginPolicy()
     any_sender: bool = False
+    null_sender: bool = True
 
     @property
-    def _any_sender(self) -> bool:
-        return self.any_sender
+    def _senders(self) -> dict[str, bool]:
+        return {"any_sender": self.any_sender, "null_sender": self.null_sender}
 
     def _login(self, site: Site) -> Login | None:
         return Login(self.users, site, self.login, self.default_domain)

@@ -1,4 +1,4 @@
-"""The syntax of SMTP commands (RFC 5321 section 4.1.2, RFC 1870, RFC 6531)."""
+"""The syntax of SMTP commands (RFC 5321 section 4.1.2, RFC 1870, RFC 3030, RFC 6531)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _COMMAND = re.compile(rb"([A-Za-z]{1,12})(?: +([^\r\n\x00]*))?")
 _PATH = re.compile(rb'<(?:@[^:>"\s]{1,1000}:)?((?:"(?:[^"\\\r\n]|\\[ -~])*"|[^"<>\s])*)>(?: +(.*))?')
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\xff]+))?")
 _HELO = re.compile(r"[!-~]{1,255}")
+_CHUNK = re.compile(rb"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE)
 
 PARAMETERS = 20
 """Parameters of one MAIL or RCPT command."""
@@ -112,3 +113,15 @@ def helo_name(argument: bytes) -> str:
     if not _HELO.fullmatch(name):
         raise BadSyntax("A host name expected")
     return name
+
+
+def chunk(argument: bytes) -> tuple[int, bool]:
+    """
+    Read the argument of BDAT: C{chunk-size} with at most 20 digits, and whether C{LAST} follows (RFC 3030 2).
+
+    @raise BadSyntax: it is none.
+    """
+    match = _CHUNK.fullmatch(argument)
+    if match is None:
+        raise BadSyntax("BDAT octets, or BDAT octets LAST, expected")
+    return int(match[1]), match[2] is not None

@@ -1,4 +1,4 @@
-"""From octets to command lines and message text (RFC 5321 sections 2.3.8 and 4.5.2)."""
+"""From octets to command lines, message text and chunks (RFC 5321 sections 2.3.8 and 4.5.2, RFC 3030 section 2)."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Reader:
     _held: bytes = field(default=b"", init=False)
     _first: bool = field(default=False, init=False)
     _over: bool = field(default=True, init=False)
+    _left: int = field(default=0, init=False)
     _line_ends: IncrementalNewlineDecoder = field(init=False)
 
     def line(self) -> bytes | None:
@@ -57,6 +58,9 @@ class Reader:
         """What comes now is a message, up to a line with a dot alone."""
         # The end is CRLF.CRLF, and the first CRLF is that of the DATA command: as if it were still here.
         self._held, self._first, self._over = b"\r\n", True, False
+        self._forget_looks()
+
+    def _forget_looks(self) -> None:
         self.bare_newlines = self.nul = self.long_line = False
         self._open_line = 0
         self._line_ends = IncrementalNewlineDecoder(None, translate=False)
@@ -89,6 +93,47 @@ class Reader:
         self._held = data[len(data) - keep :]
         return self._clean(data[: len(data) - keep], dotted)
 
+    def begin_chunks(self) -> None:
+        """What comes now is a message in chunks: one is announced by each L{begin_chunk}."""
+        self._held = b""
+        self._forget_looks()
+
+    def begin_chunk(self, octets: int) -> None:
+        """So many octets that come now are a chunk, whatever they look like."""
+        self._left = octets
+
+    @property
+    def chunk_is_over(self) -> bool:
+        """Whether all of the chunk was returned."""
+        return not self._left
+
+    def chunk(self) -> bytes | None:
+        """Return octets of the chunk as they are; C{None} while none has come."""
+        piece = self.inbox.take(self._left)
+        self._left -= len(piece)
+        return piece or None
+
+    def chunk_text(self) -> bytes | None:
+        """
+        Return a piece of text and look at it, as L{text} does; C{None} while none has come.
+
+        A CR at its end is kept for the next one, which may come with the next chunk: it may begin with the LF.
+        """
+        octets = self.chunk()
+        if octets is None:
+            return None
+        piece = self._held + octets
+        self._held = b"\r" if piece.endswith(b"\r") else b""
+        piece = piece.removesuffix(b"\r")
+        self._look_at(piece)
+        return piece
+
+    def end_chunks(self) -> bytes:
+        """Return what L{chunk_text} has kept: there is no LF to come."""
+        held, self._held = self._held, b""
+        self.bare_newlines |= held != b""
+        return held
+
     def _clean(self, piece: bytes, dotted: bool) -> bytes:
         if not piece:
             return piece
@@ -101,10 +146,10 @@ class Reader:
         return piece
 
     def _look_at(self, piece: bytes) -> None:
-        # The decoder of text files notes which line ends it sees, at twice the speed of counting them. A piece never
-        # ends in CR, so it keeps nothing back.
+        # The decoder of text files notes which line ends it sees, at twice the speed of counting them. It leaves a CR at
+        # the end for the next time, but that one is bare: a CR that may belong to a CRLF was held back.
         self._line_ends.decode(piece.decode("latin-1"))
-        if self._line_ends.newlines not in _ONLY_CRLF:
+        if self._line_ends.newlines not in _ONLY_CRLF or piece.endswith(b"\r"):
             self.bare_newlines = True
         if b"\0" in piece:
             self.nul = True

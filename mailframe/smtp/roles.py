@@ -24,6 +24,7 @@ class Role:
 
     @ivar bare_newlines: see L{BareNewlines}.
     @ivar any_sender: let authenticated users send as anybody.
+    @ivar null_sender: let them send as nobody.
     """
 
     keyword: ClassVar[str] = ""
@@ -43,6 +44,7 @@ class Role:
     limits: Limits = DEFAULT
     bare_newlines: BareNewlines = BareNewlines.REJECT
     any_sender: bool = False
+    null_sender: bool = True
 
 
 class MXRole(Role):

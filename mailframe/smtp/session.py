@@ -20,9 +20,10 @@ from mailframe.smtp import replies
 from mailframe.smtp.extension import Vocabulary
 from mailframe.smtp.grammar import BadSyntax, command
 from mailframe.smtp.reader import Reader
+from mailframe.smtp.receiving import Arrival
 from mailframe.smtp.replies import Refused, Reply, reply
 from mailframe.smtp.roles import Role
-from mailframe.spool import Spool
+from mailframe.spool import Message, Spool
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ class Session:
     @ivar extended: it was EHLO or LHLO.
     @ivar envelope: of the transaction under way, without recipients: they are collected in C{targets}.
     @ivar targets: where each accepted recipient's mail will go.
+    @ivar arrival: the message that is half received.
     @ivar discards: a hook wants the mail of this transaction thrown away.
     @ivar discards_all: a hook wants all mail of this connection thrown away.
     @ivar errors: wrong commands since the last message that was taken.
@@ -88,6 +90,7 @@ class Session:
     extended: bool = False
     envelope: Envelope | None = None
     targets: list[tuple[Recipient, Target]] = field(factory=list)
+    arrival: Arrival | None = None
     discards: bool = False
     discards_all: bool = False
     over: bool = False
@@ -100,6 +103,12 @@ class Session:
 
     async def serve(self) -> None:
         """Serve the client from the greeting to the end."""
+        try:
+            await self._converse()
+        finally:
+            self.reset()
+
+    async def _converse(self) -> None:
         await self._greet()
         seconds, read = self.role.limits.command_seconds, self.reader.line
         while not self.over:
@@ -181,6 +190,24 @@ class Session:
         self.envelope = None
         self.targets = []
         self.discards = False
+        if self.arrival is not None:
+            self.arrival.abort()
+            self.arrival = None
+            self.wire.busy = False
+
+    def begin_message(self) -> Arrival:
+        """A message begins to come: a server that stops waits for its end."""
+        binary = self.envelope is not None and self.envelope.body == "BINARYMIME"
+        self.wire.busy = True
+        self.arrival = Arrival(self.client.session, self.reader, self.role, self.spool, binary)
+        return self.arrival
+
+    def end_message(self) -> Message | Reply:
+        """All of the message has come; return it, or why it is none."""
+        assert self.arrival is not None
+        arrival, self.arrival = self.arrival, None
+        self.wire.busy = False
+        return arrival.finish()
 
     def taken(self) -> None:
         """A message was taken: who brings mail may make new mistakes."""

@@ -57,6 +57,15 @@ class World:
         address = IPv4Address("TCP", peer, 50000)
         return Transcript(lambda: factory.buildProtocol(address), self.clock, lambda: Wire(peer))
 
+    def greeted(self, player: Transcript, verb: str = "EHLO") -> Transcript:
+        """Have the first client say hello, and pass over the answer."""
+        client = player._client("")
+        client.protocol.dataReceived(f"{verb} client.example.net\r\n".encode())
+        client.collect()
+        assert client.unread.startswith(b"220 ")
+        client.unread = b""
+        return player
+
     def mail(self, account: str = "ann@example.org") -> list[bytes]:
         """Return the messages of an inbox."""
         mailbox = self.store.add(account)._mailboxes["INBOX"]

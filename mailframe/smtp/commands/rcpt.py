@@ -27,9 +27,14 @@ async def rcpt(session: Session, argument: bytes) -> None:
     """Add a recipient."""
     if session.envelope is None:
         raise Refused(replies.SENDER_FIRST)
+    if session.arrival is not None:
+        raise Refused(replies.BAD_SEQUENCE)  # RFC 3030 2: its message has begun to come
     if len(session.targets) >= session.role.limits.recipients:
         raise Refused(replies.TOO_MANY_RECIPIENTS)
-    recipient = _recipient(session, path(argument, b"TO:"))
+    given = path(argument, b"TO:")
+    if not (session.envelope.smtputf8 or argument.isascii()):
+        raise Refused(reply(553, codes.NON_ASCII_ADDRESS, "An address beyond ASCII needs SMTPUTF8"))
+    recipient = _recipient(session, given)
     discards = session.discards or session.discards_all
     if session.role.at_recipient:
         event = RecipientEvent(session.client, session.complete_envelope(), recipient)
@@ -59,9 +64,6 @@ def _recipient(session: Session, given: Path) -> Recipient:
         if extension is None or parse is None or extension.ehlo(session) is None:
             raise Refused(reply(555, codes.BAD_ARGUMENTS, f"RCPT has no parameter {keyword.decode()}"))
         recipient = parse(session, recipient, value)
-    assert session.envelope is not None
-    if not session.envelope.smtputf8 and not str(address).isascii():
-        raise Refused(reply(553, codes.BAD_RECIPIENT_SYNTAX, "Addresses beyond ASCII are not supported"))
     return recipient
 
 

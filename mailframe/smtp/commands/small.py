@@ -21,7 +21,7 @@ async def noop(session: Session, argument: bytes) -> None:
 
 
 async def vrfy(session: Session, argument: bytes) -> None:
-    """Do not tell who is here (RFC 5321 7.3)."""
+    """Do not tell who is here (RFC 5321 7.3): with C{SMTPUTF8} there is no more to tell (RFC 6531 3.7.4.2)."""
     if not argument:
         raise Refused(reply(501, codes.BAD_ARGUMENTS, "An address expected"))
     session.answer(reply(252, codes.RECIPIENT_OK, "Cannot tell, but will take mail and try to deliver it"))
@@ -41,7 +41,7 @@ async def quit_(session: Session, argument: bytes) -> None:
 COMMANDS = (
     Command(b"RSET", "RSET", rset, argument=False, greeted=False),
     Command(b"NOOP", "NOOP [anything]", noop, greeted=False),
-    Command(b"VRFY", "VRFY address", vrfy, greeted=False),
+    Command(b"VRFY", "VRFY address [SMTPUTF8]", vrfy, greeted=False),
     Command(b"HELP", "HELP [verb]", help_, greeted=False),
     Command(b"QUIT", "QUIT", quit_, argument=False, greeted=False),
 )
