@@ -31,7 +31,11 @@ RFCS: Sequence[Rfc] = (
     Rfc(2046, "MIME: media types", "message.parts", "partly: read, not composed; no message/partial"),
     Rfc(2047, "MIME: encoded words", "message.words"),
     Rfc(2231, "MIME: parameter values in other character sets", "message.parameters"),
-    Rfc(5322, "Internet Message Format", "message.headers", "partly: read; composed only as far as trace fields go"),
+    Rfc(3464, "Delivery status notifications", "message.delivery_status"),
+    Rfc(3834, "Automatic responses", "message.automatic", "partly: what may be answered, and how reports are marked"),
+    Rfc(5322, "Internet Message Format", "message.headers", "partly: read; composed as far as trace and reports go"),
+    Rfc(6522, "multipart/report", "message.report"),
+    Rfc(6533, "Internationalized delivery status notifications", "message.delivery_status", "partly: no MDN"),
     # --- SMTP
     Rfc(1870, "SMTP: SIZE", "smtp.extensions.size"),
     Rfc(2033, "LMTP", "smtp.factory"),
@@ -47,7 +51,6 @@ RFCS: Sequence[Rfc] = (
     Rfc(6152, "SMTP: 8BITMIME", "smtp.extensions.eight_bit_mime"),
     Rfc(6409, "Message submission", "smtp.factory", "partly: delivers to this server's mailboxes only"),
     Rfc(6531, "SMTP: SMTPUTF8", "smtp.extensions.smtputf8", "partly: received, not sent"),
-    Rfc(6533, "Internationalized delivery reports", "xtext", "partly: ORCPT in UTF-8; no reports are sent"),
     Rfc(8689, "SMTP: REQUIRETLS", "smtp.extensions.require_tls", "partly: the wish is kept, mail is not sent"),
     # --- POP3
     Rfc(1939, "POP3", "pop3", "partly: no APOP, which needs passwords kept in plain text"),
