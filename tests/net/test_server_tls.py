@@ -8,10 +8,10 @@ from __future__ import annotations
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.task import Clock
+from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -46,9 +46,9 @@ class ServerTLSTests(SynchronousTestCase):
         self.folder = Path(folder.name)
         self.clock = Clock()
         self.clock.advance(1_800_000_000)
-        self.events: list[dict[str, Any]] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        self.events = EventLoggingObserver()
+        globalLogPublisher.addObserver(self.events)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events)
 
     def make(self, file: str, *names: str) -> None:
         make_self_signed(self.folder / file, names, self.clock.seconds())
