@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from zope.interface import implementer
 
-from mailframe.config import OverTLS, Server, over_tls
-from mailframe.interfaces import IAccounts, IKeepsFiles, IPart
+from mailframe.auth.memory import MemoryAccounts
+from mailframe.config import OverTLS, Server, Service, over_tls
+from mailframe.interfaces import IKeepsFiles, IPart
+from mailframe.site import Site
 
 
 class Talk:
@@ -23,24 +25,25 @@ class Talk:
 
 @implementer(IPart)
 class Part:
-    pass
+    """A part, in form."""
+
+    async def start(self, site: Site) -> None:
+        raise AssertionError("a server that is only built starts nothing")
+
+    async def stop(self) -> None:
+        raise AssertionError("nor does it stop anything")
 
 
-@implementer(IPart, IKeepsFiles)
-class Files:
+@implementer(IKeepsFiles)
+class Files(Part):
     directory = "/var/lib/mail"
-
-
-@implementer(IAccounts)
-class Users:
-    pass
 
 
 def test_a_server_is_a_value() -> None:
     build = lambda: Server("mx.example.org", listen=[("tcp:25", TALK)])  # noqa: E731
     assert build() == build()
     with pytest.raises(AttributeError):
-        build().hostname = "other"  # type: ignore[misc]
+        build().hostname = "other"  # type: ignore[misc]  # it is frozen
 
 
 TALK = Talk()
@@ -88,7 +91,7 @@ def test_endpoints_that_do_not_clash_are_fine(endpoints: list[str]) -> None:
 def test_over_tls_wants_a_service() -> None:
     assert over_tls(TALK).service is TALK
     with pytest.raises(TypeError, match="cannot listen"):
-        over_tls(Talk)  # type: ignore[arg-type]
+        over_tls(Talk)  # type: ignore[arg-type]  # the mistake
 
 
 def test_the_control_socket_stands_beside_the_data() -> None:
@@ -97,14 +100,13 @@ def test_the_control_socket_stands_beside_the_data() -> None:
 
 
 def test_accounts_are_those_of_a_part_or_else_of_a_service() -> None:
-    users = Users()
+    users = MemoryAccounts.of({})
 
-    @implementer(IPart, IAccounts)
-    class Both:
+    class Both(Part, MemoryAccounts):
         pass
 
     both = Both()
-    listen = [("tcp:25", Talk()), ("tcp:143", OverTLS(Talk(users)))]
+    listen: list[tuple[str, Service | OverTLS]] = [("tcp:25", Talk()), ("tcp:143", OverTLS(Talk(users)))]
     assert Server("h", certificates="/c", listen=listen).accounts is users
     assert Server("h", certificates="/c", run=[both], listen=listen).accounts is both
     assert Server("h", listen=[("tcp:25", TALK)]).accounts is None

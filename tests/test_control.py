@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
+from twisted.internet.testing import EventLoggingObserver, StringTransport
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -74,12 +74,12 @@ class ControlTests(SynchronousTestCase):
         self.clock = Clock()
         self.factory = control_factory(self.accounts, self.clock)
         self.protocol, self.wire = self.connect()
-        self.events: list[dict[str, Any]] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        self.events = EventLoggingObserver()
+        globalLogPublisher.addObserver(self.events)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events)
 
     def connect(self) -> tuple[Any, Wire]:
-        protocol = self.factory.buildProtocol(None)
+        protocol: Any = self.factory.buildProtocol(None)
         wire = Wire()
         protocol.makeConnection(wire)
         return protocol, wire
@@ -116,7 +116,7 @@ class ControlTests(SynchronousTestCase):
         self.assertEqual(self.ask("user password", address="no@example.org", password="x"), {"error": "NoSuchAccount"})
 
     def test_bad_requests_are_told_what_is_wrong(self) -> None:
-        for do, arguments, what in [
+        cases: list[tuple[str, dict[str, Any], str]] = [
             ("user ad", {}, "no such action"),
             ("user add", {"password": "x"}, "an address is missing"),
             ("user add", {"address": 1, "password": "x"}, "an address is missing"),
@@ -128,7 +128,8 @@ class ControlTests(SynchronousTestCase):
             ("alias add", {"address": "a@b", "targets": []}, "an alias needs at least one target"),
             ("alias add", {"address": "a@b", "targets": "c@d"}, "an alias needs at least one target"),
             ("alias add", {"address": "a@b", "targets": ["c"]}, "'c': an address has the form"),
-        ]:
+        ]
+        for do, arguments, what in cases:
             self.assertIn(what, self.ask(do, **arguments)["error"])
         self.assertEqual(self.accounts.passwords, {})
 
@@ -148,7 +149,7 @@ class ControlTests(SynchronousTestCase):
     def test_passwords_are_not_logged(self) -> None:
         self.ask("user add", address="ann@example.org", password="secret")
         self.assertTrue(self.events)
-        self.assertNotIn("secret", repr(self.events))
+        self.assertNotIn("secret", repr(list(self.events)))
 
     def test_too_many_at_once_are_turned_away(self) -> None:
         *more, last = [self.connect()[1] for _ in range(CONNECTIONS)]

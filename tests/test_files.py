@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from mailframe import files
 from mailframe.files import write_durably
 
 
@@ -26,7 +25,7 @@ def test_the_old_file_stays_when_writing_fails(tmp_path: Path, monkeypatch: pyte
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_durably(tmp_path / "a", b"two")
     assert (tmp_path / "a").read_bytes() == b"one"

@@ -59,7 +59,8 @@ def test_what_twisteds_older_log_adds_is_left_out() -> None:
 
 def test_lines_come_out_at_once() -> None:
     out = io.StringIO()
-    Logger(observer=LogPublisher(json_observer(out)), namespace="n").warn("careful {x}", x=1)
+    observer: Any = json_observer(out)
+    Logger(observer=LogPublisher(observer), namespace="n").warn("careful {x}", x=1)
     shown = json.loads(out.getvalue())
     assert (shown["level"], shown["system"], shown["text"], shown["x"]) == ("warn", "n", "careful 1", 1)
 

@@ -17,6 +17,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import deferLater
@@ -24,8 +25,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
+from mailframe.auth.memory import MemoryAccounts
 from mailframe.config import Server, Service, over_tls
-from mailframe.interfaces import IAccounts, IKeepsFiles, IPart
+from mailframe.interfaces import IKeepsFiles, IPart
 from mailframe.net.certificates import CertificateError, make_self_signed
 from mailframe.net.conversation import Conversation
 from mailframe.service import ServerService, make_directory, real_site
@@ -71,12 +73,16 @@ class EchoFactory(Factory):
     async def stop(self, seconds: float) -> None:
         if self.open:
             self.empty = Deferred()
-            late = self.site.clock.callLater(seconds, lambda: [echo.abort() for echo in list(self.open)])
+            late = self.site.clock.callLater(seconds, self.abort)
             for echo in list(self.open):
                 echo.stop()
             await self.empty
             if late.active():
                 late.cancel()
+
+    def abort(self) -> None:
+        for echo in list(self.open):
+            echo.abort()
 
 
 class Echoing(Service):
@@ -110,20 +116,20 @@ class Part:
             raise RuntimeError("cannot stop")
 
 
-@implementer(IPart, IKeepsFiles, IAccounts)
-class Data(Part):
-    """Has a directory, and accounts that nobody can list but an empty list."""
+@implementer(IKeepsFiles)
+class Data(MemoryAccounts, Part):
+    """Has a directory, and no accounts yet."""
 
     def __init__(self, directory: str) -> None:
-        super().__init__("data", [])
+        MemoryAccounts.__init__(self)
+        Part.__init__(self, "data", [])
         self.directory = directory
-
-    async def accounts(self) -> list[Any]:
-        return []
 
 
 class Client(Protocol):
     """Gathers what it is told."""
+
+    transport: ITCPTransport
 
     def __init__(self) -> None:
         self.heard = b""
@@ -175,7 +181,8 @@ class ServiceTests(TestCase):
 
     async def client(self, service: ServerService, at: int = 0) -> Client:
         address = service.addresses()[at]
-        return await connectProtocol(TCP4ClientEndpoint(reactor, address.host, address.port), Client())
+        client: Client = await connectProtocol(TCP4ClientEndpoint(reactor, address.host, address.port), Client())
+        return client
 
     async def test_clients_are_served_until_it_stops(self) -> None:
         service = await self.running(self.server())

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailframe import spool as spooling
 from mailframe.spool import FileBody, Message, Spool, SpoolWriter, header_field
 
 HEAD = b"From: a@example.org\r\nSubject: hello\r\n\r\n"
@@ -254,7 +253,7 @@ def test_a_disk_that_cannot_take_it_raises_and_abort_cleans_up(
         return write_really(descriptor, data[:count])
 
     write_really = os.write
-    monkeypatch.setattr(spooling.os, "write", write)
+    monkeypatch.setattr(os, "write", write)
     fits = written(spool.begin(), HEAD, b"x" * 2500)
     assert len(bytes(fits)) == len(HEAD) + 2500
     fits.discard()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import os
 import pwd
 import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import pytest
 from twisted.application.service import Application, IServiceMaker
@@ -21,7 +23,10 @@ from twisted.python.failure import Failure
 from mailframe import twistd
 from mailframe.config import Server
 from mailframe.errors import NewerSchema
+from mailframe.service import ServerService
 from mailframe.twistd import Options, TwistdService, makeService
+
+P = ParamSpec("P")
 
 
 @pytest.fixture
@@ -34,7 +39,8 @@ def said(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 def parsed(*arguments: str, **parent: Any) -> Options:
     options = Options()
-    options.parent = {"nodaemon": True, **parent}
+    twistd_options: Any = {"nodaemon": True, **parent}
+    options.parent = twistd_options
     options.parseOptions(list(arguments))
     return options
 
@@ -57,7 +63,7 @@ def test_an_offset_out_of_range_is_refused(offset: str, said: io.StringIO) -> No
     assert said.getvalue() == "mailframe: --port-offset must lie between 0 and 64540\n"
 
 
-def observer_of(service: TwistdService) -> Any:
+def observer_of(service: ServerService) -> Any:
     """Return what twistd will log to."""
     application = Application("mailframe")
     service.setServiceParent(application)
@@ -144,8 +150,8 @@ class Reactor(MemoryReactorClock):
     def callFromThread(self, call: Any, *args: Any) -> None:
         call(*args)
 
-    def callWhenRunning(self, call: Any, *args: Any) -> None:
-        call(*args)
+    def callWhenRunning(self, callable: Callable[P, object], *args: P.args, **kw: P.kwargs) -> None:
+        callable(*args, **kw)
 
     def stop(self) -> None:
         self.stops += 1
@@ -156,7 +162,7 @@ def test_a_port_that_is_taken_ends_it_with_one_line(monkeypatch: pytest.MonkeyPa
     def taken(self: object) -> None:
         raise CannotListenError("127.0.0.1", 25, OSError(98, "Address already in use"))
 
-    monkeypatch.setattr(twistd.ServerService, "privilegedStartService", taken)
+    monkeypatch.setattr(ServerService, "privilegedStartService", taken)
     with pytest.raises(SystemExit, match="1"):
         TwistdService(Server("h", nameservers=()), Reactor()).privilegedStartService()
     said_once = (
@@ -185,8 +191,8 @@ def test_a_server_that_cannot_start_ends_with_status_1(
 ) -> None:
     at_exit: list[Any] = []
     status: list[int] = []
-    monkeypatch.setattr(twistd.atexit, "register", at_exit.append)
-    monkeypatch.setattr(twistd.os, "_exit", status.append)
+    monkeypatch.setattr(atexit, "register", at_exit.append)
+    monkeypatch.setattr(os, "_exit", status.append)
     reactor = Reactor()
     monkeypatch.setattr(signal, "signal", lambda number, call: None)
     service = TwistdService(Server("h", nameservers=()), reactor)

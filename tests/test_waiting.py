@@ -75,7 +75,10 @@ class InTimeTests(SynchronousTestCase):
         async def coroutine(_given: int) -> Any:
             return await Deferred(cancelled.append)
 
-        for call in (coroutine, lambda given: Deferred(cancelled.append)):
+        def deferred(_given: int) -> Any:
+            return Deferred(cancelled.append)
+
+        for call in (coroutine, deferred):
             asked = self.ask(call)
             self.clock.advance(9)
             self.assertNoResult(asked)

@@ -184,7 +184,8 @@ def mailframe(folder: Path) -> Iterator[Peer]:
     root = folder / "mailframe"
     root.mkdir()
     twistd = Path(sys.executable).with_name("twistd")
-    command = [twistd, "-n", "--pidfile=", "mailframe", "--data", root / "data", f"--port-offset={MAILFRAME_OFFSET}"]
+    options = ["--data", str(root / "data"), f"--port-offset={MAILFRAME_OFFSET}"]
+    command = [str(twistd), "-n", "--pidfile=", "mailframe", *options]
     log = root / "log"
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     with log.open("wb") as output:

@@ -108,7 +108,7 @@ def test_imap_is_served_with_and_without_tls(server: RunningServer, encrypted: s
     assert client.create(name)[0] == "OK"
     assert client.append(name, "(\\Seen)", "", message("appended"))[0] == "OK"
     assert client.select(name)[1] == [b"1"]
-    assert b"\\Seen" in client.fetch("1", "(FLAGS)")[1][0]
+    assert client.fetch("1", "(FLAGS UID)")[1] == [b"1 (FLAGS (\\Seen \\Recent) UID 1)"]
     assert client.store("1", "+FLAGS", "\\Deleted")[0] == "OK"
     assert client.expunge()[1] == [b"1"]
     client.logout()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailframe.errors import BadMailboxName
 from mailframe.imap import names, sequence_set, utf7
 from mailframe.imap.grammar import BadSyntax, Cursor
 from mailframe.imap.limits import Limits
@@ -184,7 +185,7 @@ def test_every_name_survives_modified_utf_7(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "a//b", "/a", "a\n", "a%", "a*", "x" * 2000, "/".join("a" * 40)])
 def test_names_that_no_mailbox_may_have(name: str) -> None:
-    with pytest.raises(names.BadMailboxName):
+    with pytest.raises(BadMailboxName):
         names.checked(name)
 
 

@@ -23,7 +23,7 @@ class ModelsTests(TestCase):
         mailbox = world.mailbox()
         waiting: list[Deferred[Any]] = []
 
-        class Slow(type(mailbox)):  # type: ignore[misc]
+        class Slow(type(mailbox)):  # type: ignore[misc]  # a class that is known when it runs
             async def entries(self) -> Any:
                 waiting.append(Deferred())
                 await waiting[-1]
@@ -102,7 +102,7 @@ class ModelsTests(TestCase):
         world = World()
         mailbox = world.mailbox()
 
-        class Down(type(mailbox)):  # type: ignore[misc]
+        class Down(type(mailbox)):  # type: ignore[misc]  # a class that is known when it runs
             async def changes(self, since: int) -> Any:
                 raise Temporary("down")
 
@@ -117,7 +117,8 @@ class ByeTests(TestCase):
     def test_the_end_is_announced_once(self) -> None:
         player = World().player()
         player.play(login())
-        session: Any = player._client("").protocol.session  # type: ignore[attr-defined]
+        protocol: Any = player._client("").protocol
+        session = protocol.session
         session.bye("first")
         session.bye("second")
         session.wire.flush()
@@ -129,7 +130,8 @@ class FullDiskTests(TestCase):
         world = World()
         player = world.player()
         player.play(login())
-        session: Any = player._client("").protocol.session  # type: ignore[attr-defined]
+        protocol: Any = player._client("").protocol
+        session = protocol.session
         session.spool = Spool("/nowhere/at/all", small=10)
         literal = f"C: Subject: x\nC:\nC> {'x' * (70000 - 14)}"
         refusal = "S: a NO [UNAVAILABLE] The message cannot be received now"
@@ -145,14 +147,15 @@ class RaceTests(TestCase):
         mailbox = world.mailbox()
         store = mailbox.store_flags
 
-        class Racing(type(mailbox)):  # type: ignore[misc]
+        class Racing(type(mailbox)):  # type: ignore[misc]  # a class that is known when it runs
             async def store_flags(self, uids: Any, mode: Any, flags: Any, unchanged_since: Any = None) -> Any:
                 await store(uids, StoreMode.ADD, frozenset({"$other"}))
                 return await store(uids, mode, flags, unchanged_since)
 
-        session: Any = player._client("").protocol.session  # type: ignore[attr-defined]
+        protocol: Any = player._client("").protocol
+        session = protocol.session
         racing = Racing(mailbox.watchers, mailbox.now, "INBOX", 1, mailbox.id)
         racing._items = mailbox._items
         session.view.model.mailbox = racing
-        racing.changes = mailbox.changes  # type: ignore[method-assign]
+        racing.changes = mailbox.changes
         player.play("C: c STORE 1 +FLAGS.SILENT (\\Seen)\nS: * 1 FETCH (FLAGS ($other \\Seen \\Recent))\nS: c OK Done")

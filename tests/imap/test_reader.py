@@ -47,7 +47,7 @@ CASES: list[tuple[bytes, list[Any]]] = [
 @pytest.mark.parametrize(("octets", "expected"), CASES)
 def test_commands_at_every_cut(octets: bytes, expected: list[Any]) -> None:
     behind = b"z NOOP\r\n"
-    after = (b"z", b"NOOP", [b"z NOOP"], [])
+    after: Any = (b"z", b"NOOP", [b"z NOOP"], [])
     for cut in range(len(octets) + 1):
         assert events([octets[:cut], octets[cut:] + behind]) == [*expected, after]
     assert events([bytes([octet]) for octet in octets + behind]) == [*expected, after]
@@ -64,7 +64,7 @@ def test_commands_at_every_cut(octets: bytes, expected: list[Any]) -> None:
     ],
 )
 def test_what_is_refused_is_thrown_away(octets: bytes, expected: list[Any]) -> None:
-    after = (b"z", b"NOOP", [b"z NOOP"], [])
+    after: Any = (b"z", b"NOOP", [b"z NOOP"], [])
     for cut in range(len(octets) + 1):
         assert events([octets[:cut], octets[cut:] + b"z NOOP\r\n"], take=False) == [*expected, after]
 

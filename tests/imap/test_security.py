@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import LogLevel, globalLogPublisher
 
 from mailframe.imap.limits import Limits
@@ -21,16 +22,11 @@ SELECT = b"b SELECT INBOX\r\n"
 @pytest.fixture(autouse=True)
 def _no_traceback() -> Iterator[None]:
     """Nothing that a client does is a fault of ours."""
-    faults: list[Any] = []
-
-    def observe(event: Any) -> None:
-        if event.get("log_failure") is not None or event.get("log_level") in (LogLevel.error, LogLevel.critical):
-            faults.append(event)
-
-    globalLogPublisher.addObserver(observe)
+    events = EventLoggingObserver()
+    globalLogPublisher.addObserver(events)
     yield
-    globalLogPublisher.removeObserver(observe)
-    assert faults == []
+    globalLogPublisher.removeObserver(events)
+    assert [event for event in events if event.get("log_level") in (LogLevel.error, LogLevel.critical)] == []
 
 
 def attack(**options: Any) -> Attack:

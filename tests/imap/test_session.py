@@ -601,7 +601,7 @@ def test_a_store_in_trouble_is_told_neutrally() -> None:
     world = World()
     account: Any = world.store.add("ann@example.org")
 
-    class Trouble(type(account)):  # type: ignore[misc]
+    class Trouble(type(account)):  # type: ignore[misc]  # a class that is known when it runs
         async def create(self, name: str) -> None:
             raise {"later": errors.Temporary("Later"), "full": errors.OverQuota("Full")}.get(
                 name, ZeroDivisionError("secret")
@@ -688,7 +688,8 @@ def test_a_line_that_is_too_long_gets_bad() -> None:
 
 
 def test_two_extensions_cannot_claim_one_command() -> None:
-    command: Any = Command(b"X", frozenset(), lambda cursor, vocabulary: None, lambda session, arguments: None)  # type: ignore[arg-type,return-value]
+    never: Any = lambda *_arguments: None  # noqa: E731
+    command: Any = Command(b"X", frozenset(), never, never)
     with pytest.raises(ValueError, match="two extensions claim X"):
         Vocabulary.of((command, command), ())
 

@@ -39,7 +39,7 @@ class World:
     def player(self, peer: str = "127.0.0.1", tls: Any = None, **options: Any) -> Transcript:
         service = IMAP(self.store, users=self.users, default_domain="example.org", **options)
         site = Site("mx.example.org", self.clock)
-        factory = service.factory(site, tls)
+        factory: Any = service.factory(site, tls)
         address = IPv4Address("TCP", peer, 50000)
         return Transcript(lambda: factory.buildProtocol(address), self.clock, lambda: Wire(peer))
 

@@ -8,7 +8,8 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.interfaces import IReactorUNIX, ITCPTransport
+from twisted.internet.protocol import Factory, Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
@@ -19,6 +20,8 @@ from tests.temporary import path_for
 
 class Talking(Protocol):
     """Says one line and notes what it hears."""
+
+    transport: ITCPTransport
 
     def __init__(self) -> None:
         self.heard = b""
@@ -35,6 +38,12 @@ class Talking(Protocol):
         self.ended.callback(None)
 
 
+def talking() -> ServerFactory[Any]:
+    factory: ServerFactory[Any] = ServerFactory()
+    factory.protocol = Talking
+    return factory
+
+
 class ConnectingTests(TestCase):
     """Against a listening port of our own."""
 
@@ -46,25 +55,25 @@ class ConnectingTests(TestCase):
         return client.heard, host
 
     async def test_tcp_from_an_address_of_choice(self) -> None:
-        port = reactor.listenTCP(0, Factory.forProtocol(Talking), interface="127.0.0.1")
+        port: Any = reactor.listenTCP(0, talking(), interface="127.0.0.1")
         peer = TCP("127.0.0.1", port.getHost().port, source="127.0.0.2")
         heard, host = await self.exchanged(port, peer)
         assert (heard, host.host) == (b"hello\r\n", "127.0.0.2")
 
     async def test_ipv6(self) -> None:
-        port = reactor.listenTCP(0, Factory.forProtocol(Talking), interface="::1")
+        port: Any = reactor.listenTCP(0, talking(), interface="::1")
         heard, _host = await self.exchanged(port, TCP("::1", port.getHost().port))
         assert heard == b"hello\r\n"
 
     async def test_a_unix_socket(self) -> None:
         path = os.path.join(path_for(self), "s")
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        port = reactor.listenUNIX(path, Factory.forProtocol(Talking))
+        port = IReactorUNIX(reactor).listenUNIX(path, Factory.forProtocol(Talking))
         heard, _host = await self.exchanged(port, UNIX(path))
         assert heard == b"hello\r\n"
 
     async def test_nobody_there_is_an_error(self) -> None:
-        port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+        port: Any = reactor.listenTCP(0, ServerFactory(), interface="127.0.0.1")
         number = port.getHost().port
         await port.stopListening()
         await self.assertFailure(connecting.by(reactor)(TCP("127.0.0.1", number), Factory(), 5.0), ConnectError)

@@ -84,7 +84,7 @@ class ConversationTests(SynchronousTestCase):
         conversation.connectionLost(Failure(ConnectionDone()))
 
     def said(self) -> bytes:
-        said = self.wire.value()
+        said: bytes = self.wire.value()
         self.wire.clear()
         return said
 

@@ -1,19 +1,26 @@
 """The server's TLS: the right certificate for each name, renewed ones taken up, old protocols and ALPN as they must be.
 
-Handshakes run in memory, a client of OpenSSL against the server's connection.
+Handshakes run in memory, a client of OpenSSL against the server's connection; those about ciphers over loopback.
 """
 
 from __future__ import annotations
 
+import socket
+import ssl
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
+from twisted.internet import reactor
+from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.internet.task import Clock
+from twisted.internet.testing import EventLoggingObserver
+from twisted.internet.threads import deferToThread
 from twisted.logger import LogLevel, globalLogPublisher
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailframe.net.certificates import CertificateError, make_self_signed
 from mailframe.net.server_tls import CHECK_SECONDS, EXPIRY_WARNING_SECONDS, ServerTLS
@@ -46,9 +53,9 @@ class ServerTLSTests(SynchronousTestCase):
         self.folder = Path(folder.name)
         self.clock = Clock()
         self.clock.advance(1_800_000_000)
-        self.events: list[dict[str, Any]] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        self.events = EventLoggingObserver()
+        globalLogPublisher.addObserver(self.events)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events)
 
     def make(self, file: str, *names: str) -> None:
         make_self_signed(self.folder / file, names, self.clock.seconds())
@@ -173,3 +180,56 @@ class ServerTLSTests(SynchronousTestCase):
         self.tls()
         told = [event for event in self.events if event.get("log_level") == LogLevel.warn]
         self.assertEqual([event["names"] for event in told], ["mx.example.org"])
+
+
+NAMES = ("mx.example.org", "other.example.org")
+
+
+class CipherTests(TestCase):
+    """What clients of TLS 1.2 can get, on a real port, whichever certificate they ask for."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="mailframe-tls-")
+        self.addCleanup(folder.cleanup)
+        for name in NAMES:
+            make_self_signed(Path(folder.name, f"{name}.pem"), [name], reactor.seconds())
+        tls = ServerTLS(folder.name, NAMES[0], reactor)
+        tls.load()
+        factory: ServerFactory[Any] = ServerFactory()
+        factory.protocol = Protocol
+        listening: Any = TLSMemoryBIOFactory(tls, False, factory)
+        port: Any = reactor.listenTCP(0, listening, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        self.port = port.getHost().port
+
+    def _shaken(self, name: str, ciphers: str) -> str:
+        """Return the cipher that a client with these gets; blocks."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(ciphers)
+        with (
+            socket.create_connection(("127.0.0.1", self.port), 10) as plain,
+            context.wrap_socket(plain, server_hostname=name) as secret,
+        ):
+            chosen = secret.cipher()
+        assert chosen is not None
+        return chosen[0]
+
+    async def test_authenticated_encryption_with_forward_secrecy_is_welcome(self) -> None:
+        for name in NAMES:
+            for cipher in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"):
+                self.assertEqual(await deferToThread(self._shaken, name, cipher), cipher)
+
+    async def test_a_client_with_old_ciphers_too_gets_a_good_one(self) -> None:
+        offered = "ECDHE-ECDSA-AES256-SHA:ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256"
+        self.assertEqual(await deferToThread(self._shaken, NAMES[1], offered), "ECDHE-ECDSA-AES128-GCM-SHA256")
+
+    async def test_a_client_that_knows_the_cbc_mode_alone_is_refused(self) -> None:
+        for name in NAMES:
+            for cipher in ("ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384"):
+                failure = await self.assertFailure(deferToThread(self._shaken, name, cipher), ssl.SSLError)
+                self.assertIn("HANDSHAKE_FAILURE", str(failure))

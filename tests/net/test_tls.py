@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
+from twisted.internet.interfaces import ITLSTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -92,6 +93,8 @@ class Upgrading(Conversation):
 
 class UpgradingClient(Protocol):
     """Asks for TLS with a command sent ahead in plain text, as an attacker would inject it, and reads all."""
+
+    transport: ITLSTransport
 
     def __init__(self) -> None:
         self.secret = False

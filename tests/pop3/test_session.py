@@ -33,7 +33,7 @@ class World:
     def player(self, peer: str = "127.0.0.1", tls: Any = None, **options: Any) -> Transcript:
         users = MemoryAccounts.of({USER: "sec ret"})
         service = POP3(self.store, users=users, default_domain="example.org", **options)
-        factory = service.factory(Site("mx.example.org", self.clock), tls)
+        factory: Any = service.factory(Site("mx.example.org", self.clock), tls)
         address = IPv4Address("TCP", peer, 50000)
         return Transcript(lambda: factory.buildProtocol(address), self.clock, lambda: Wire(peer))
 
@@ -283,7 +283,8 @@ def test_a_store_in_trouble_is_told_neutrally() -> None:
     world = World()
     world.append(ONE)
     player = world.play(login(count=1))
-    session: Any = player._client("").protocol.session  # type: ignore[attr-defined]
+    protocol: Any = player._client("").protocol
+    session = protocol.session
 
     class Broken:
         async def expunge(self, uids: Any, only_deleted: bool) -> None:

@@ -31,7 +31,7 @@ def test_a_store_in_trouble_is_answered_for(error: MailError, answer: str) -> No
         player.play(f"C: RETR 1\nS: {answer}\nC: NOOP\nS: +OK ...")
 
 
-def test_a_client_that_does_not_read_is_left() -> None:
+def test_a_client_that_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.append(b"Subject: long\r\n\r\n" + b"x" * 78 * 50_000)
     player = world.play(login(count=1))
@@ -43,7 +43,7 @@ def test_a_client_that_does_not_read_is_left() -> None:
         write(data)
         conversation.pauseProducing()
 
-    client.wire.write = full  # type: ignore[method-assign]
+    monkeypatch.setattr(client.wire, "write", full)
     conversation.dataReceived(b"RETR 1\r\n")
     assert not client.wire.disconnecting
     world.clock.pump([60] * 6)

@@ -36,13 +36,13 @@ class LoopbackTests(TestCase):
         self.store = MemoryStore()
         self.users = MemoryAccounts.of({"ann@example.org": "secret", "bob@example.org": "geheim"})
         self.routes = [Route("example.org", ToMailbox(self.store, self.users))]
-        self.site = Site("mx.example.org", reactor)  # type: ignore[arg-type]  # the reactor is a module to mypy
+        self.site = Site("mx.example.org", reactor)
 
     def listen(self, service: Any, implicit: bool = False) -> int:
         """Serve on a port of the loopback interface, until the test ends."""
         factory: ConversationFactory = service.factory(self.site, tls.server_context(), implicit)
         listening: Any = TLSMemoryBIOFactory(tls.server_context(), False, factory) if implicit else factory
-        port = reactor.listenTCP(0, listening, interface="127.0.0.1")  # type: ignore[attr-defined]  # as above
+        port: Any = reactor.listenTCP(0, listening, interface="127.0.0.1")
         self.addCleanup(lambda: factory.stop(5))
         self.addCleanup(port.stopListening)
         number: int = port.getHost().port
@@ -146,10 +146,8 @@ class LoopbackTests(TestCase):
             waiting.append(len(list(folder.iterdir())))
             return await ToMailbox(self.store, self.users)(delivery)
 
-        service = MX(target)
-        type(service)._spool = property(lambda service: Spool(str(folder)))  # type: ignore[method-assign, assignment]
-        self.addCleanup(lambda: delattr(type(service), "_spool"))
-        port = self.listen(service)
+        self.patch(MX, "_spool", property(lambda service: Spool(str(folder))))
+        port = self.listen(MX(target))
 
         def send() -> None:
             with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:

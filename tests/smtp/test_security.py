@@ -73,15 +73,11 @@ def world() -> World:
 @pytest.fixture(autouse=True)
 def no_tracebacks() -> Any:
     """Nothing that a client does is a fault of ours."""
-    events = EventLoggingObserver.createWithCleanup(_Cleanup(), globalLogPublisher)
+    events = EventLoggingObserver()
+    globalLogPublisher.addObserver(events)
     yield
     globalLogPublisher.removeObserver(events)
     assert [event for event in events if "log_failure" in event] == []
-
-
-class _Cleanup:
-    def addCleanup(self, *_ignored: object) -> None:
-        pass
 
 
 # --- smuggling ----------------------------------------------------------------------------------------------------

@@ -408,7 +408,8 @@ def _later(verdict: Any) -> Any:
 def test_hooks_decide(wrap: Any, point: str, verdict: Any, expected: str) -> None:
     world = World()
     script = expected.replace("C: NOOP", "C: NOOP", 1)
-    player = world.mx(**{point: [wrap(verdict)]})
+    hooks: dict[str, Any] = {point: [wrap(verdict)]}
+    player = world.mx(**hooks)
     if point == "at_connect":
         client = player._client("")
         client.collect()
@@ -422,7 +423,8 @@ def test_hooks_decide(wrap: Any, point: str, verdict: Any, expected: str) -> Non
 @pytest.mark.parametrize("point", POINTS)
 def test_hooks_without_an_opinion_let_pass(point: str) -> None:
     world = World()
-    world.mx(**{point: [lambda event: None, lambda event: Accept()]}).play(BEGIN + "C: .\nS: 250 ...")
+    hooks: dict[str, Any] = {point: [lambda event: None, lambda event: Accept()]}
+    world.mx(**hooks).play(BEGIN + "C: .\nS: 250 ...")
     assert len(world.mail()) == 1
 
 

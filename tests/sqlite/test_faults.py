@@ -10,6 +10,8 @@ from unittest import mock
 import apsw
 import pytest
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -75,6 +77,10 @@ class TestFaults:
         assert os.listdir(os.path.join(data.directory, "messages")) == []
 
 
+def _make_table(connection: apsw.Connection) -> None:
+    connection.execute("CREATE TABLE t (x)")
+
+
 class GroupTests(TestCase):
     """Operations that are committed together fail alone."""
 
@@ -83,10 +89,10 @@ class GroupTests(TestCase):
         os.mkdir(folder)
         database = Database(
             os.path.join(folder, "x.sqlite3"),
-            reactor.callFromThread,  # type: ignore[attr-defined]  # the reactor is a module to mypy
-            lambda call: reactor.callLater(0, call),  # type: ignore[attr-defined]
+            IReactorFromThreads(reactor).callFromThread,
+            lambda call: reactor.callLater(0, call),
         )
-        database.open(lambda connection: connection.execute("CREATE TABLE t (x)") and None)
+        database.open(_make_table)
         self.addCleanup(database.close)
         return database
 
@@ -120,7 +126,7 @@ class GroupTests(TestCase):
             connection.execute("INSERT INTO t VALUES (1)")
             connection.execute("COMMIT")
 
-        asked = [database.write(spoil), database.write(lambda connection: 1)]
+        asked: list[Deferred[Any]] = [database.write(spoil), database.write(lambda connection: 1)]
         for each in asked:
             await self.assertFailure(each, Temporary)
         assert await database.write(lambda connection: 7) == 7
@@ -153,7 +159,7 @@ class StartTests(TestCase):
         with open(os.path.join(folder, "mail.sqlite3"), "wb") as file:
             file.write(b"this is no database, whatever its name says" * 100)
         data = SQLite(folder)
-        site = Site("mx.example.org", reactor)  # type: ignore[arg-type]  # as above
+        site = Site("mx.example.org", reactor)
         for _ in range(2):
             with self.assertRaises(apsw.NotADBError):
                 await data.start(site)

@@ -207,7 +207,7 @@ class _RecordingFile(apsw.VFSFile):
             disk.events.append(Made(self.path))
         # As SQLite's own: who makes a journal makes its name durable with the first sync.
         self.sync_name = bool(flags[0] & apsw.SQLITE_OPEN_CREATE and flags[0] & _JOURNALS)
-        super().__init__(below, name, flags)  # type: ignore[arg-type]  # it may be an URIFilename, as documented
+        super().__init__(below, name, flags)  # the name may be an URIFilename, as documented
 
     def xRead(self, amount: int, offset: int) -> bytes:
         if self.disk.unreadable:

@@ -51,6 +51,13 @@ class _PlainStore:
 
 @implementer(IAccount)
 class _PlainAccount:
+    mailboxes: Any
+    create: Any
+    delete: Any
+    rename: Any
+    subscriptions: Any
+    subscribe: Any
+
     def __init__(self, inner: Any) -> None:
         self._inner = inner
         for name in ("mailboxes", "create", "delete", "rename", "subscriptions", "subscribe"):
@@ -63,6 +70,14 @@ class _PlainAccount:
 @implementer(IMailbox)
 class _PlainMailbox:
     """Only what every mailbox must have."""
+
+    state: Any
+    entries: Any
+    read: Any
+    append: Any
+    store_flags: Any
+    expunge: Any
+    watch: Any
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -90,10 +105,11 @@ class _SQLiteTests(MailStoreContract):
 
     async def make_store(self) -> Any:
         folder = tempfile.mkdtemp(prefix="mailframe-")
-        self.addCleanup(shutil.rmtree, folder)  # type: ignore[attr-defined]
+        test: Any = self  # a TestCase, once it is mixed in
+        test.addCleanup(shutil.rmtree, folder)
         data = SQLite(folder)
         await data.start(self.site)
-        self.addCleanup(data.stop)  # type: ignore[attr-defined]
+        test.addCleanup(data.stop)
         for account in ACCOUNTS:
             await data.add_account(Address.parse(account), "secret")
         return data
@@ -167,7 +183,7 @@ class InlineSQLiteTests(_SQLiteTests, TestCase):
 
 
 class ThreadedSQLiteTests(_SQLiteTests, TestCase):
-    site = Site("mx.example.org", reactor, deferToThread)  # type: ignore[arg-type]
+    site = Site("mx.example.org", reactor, deferToThread)
 
 
 class SQLiteDataTests(TestCase):
@@ -184,8 +200,8 @@ class SQLiteDataTests(TestCase):
         site = Site("mx.example.org", Clock())
         data = SQLite(path_for(self))
         await data.start(site)
-        connection = data._kept.database._writer  # type: ignore[union-attr]
-        connection.pragma("user_version", 999)  # type: ignore[union-attr]
+        kept: Any = data._kept
+        kept.database._writer.pragma("user_version", 999)
         await data.stop()
         with pytest.raises(errors.NewerSchema, match="999"):
             await data.start(site)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -17,6 +18,7 @@ class Parrot(Protocol):
     """Says what it hears; C{QUIT} closes, C{LATER} speaks in two seconds, C{ABORT} cuts, C{ALL} tells everybody."""
 
     flock: list[Parrot] = []
+    transport: ITCPTransport
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

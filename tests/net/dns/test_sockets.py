@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IReactorUDP, ITCPTransport, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.names import authority, common, dns, server
 from twisted.trial.unittest import TestCase
@@ -18,6 +19,7 @@ from mailframe.net.dns.messages import answers_to, query, question
 from mailframe.net.dns.sockets import Sockets, Unreachable
 
 NAME = "example.org"
+DATAGRAM_OCTETS = 8192
 LONG = [b"x" * 250 + b"%d" % number for number in range(20)]
 
 ZONE: Any = (
@@ -38,6 +40,8 @@ ZONE: Any = (
 class Zone(authority.BindAuthority):
     """A zone made of records instead of a file."""
 
+    soa: Any
+
     def __init__(self) -> None:
         common.ResolverBase.__init__(self)
         self._cache: dict[str, Any] = {}
@@ -46,6 +50,8 @@ class Zone(authority.BindAuthority):
 
 class Shortened(DatagramProtocol):
     """Answers every question by "too long, ask by TCP"."""
+
+    transport: IUDPTransport
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         asked = dns.Message()
@@ -57,6 +63,8 @@ class Shortened(DatagramProtocol):
 
 class Answering(DatagramProtocol):
     """Answers with what a function makes of the question."""
+
+    transport: IUDPTransport
 
     def __init__(self, answers: Callable[[bytes], list[bytes]]) -> None:
         self.answers = answers
@@ -72,15 +80,16 @@ class SocketTests(TestCase):
     async def both(self, by_udp: DatagramProtocol, by_tcp: Any) -> int:
         """Listen with both on one port."""
         for _ in range(20):
-            udp = reactor.listenUDP(0, by_udp, "127.0.0.1")
+            udp: Any = IReactorUDP(reactor).listenUDP(0, by_udp, "127.0.0.1", DATAGRAM_OCTETS)
+            number: int = udp.getHost().port
             try:
-                tcp = reactor.listenTCP(udp.getHost().port, by_tcp, interface="127.0.0.1")
+                tcp = reactor.listenTCP(number, by_tcp, interface="127.0.0.1")
             except CannotListenError:
                 await udp.stopListening()
                 continue
             self.addCleanup(tcp.stopListening)
             self.addCleanup(udp.stopListening)
-            return udp.getHost().port
+            return number
         raise AssertionError("no free port")
 
     def resolver(self, port: int) -> Resolver:
@@ -125,6 +134,8 @@ class SocketTests(TestCase):
         ports = set()
 
         class Noting(DatagramProtocol):
+            transport: IUDPTransport
+
             def datagramReceived(self, datagram: bytes, addr: Any) -> None:
                 ports.add(addr[1])
                 self.transport.write(datagram[:2] + b"\x81\x80" + datagram[4:10] + b"\0\0" + datagram[12:-11], addr)
@@ -137,6 +148,8 @@ class SocketTests(TestCase):
 
     async def test_a_wrong_reply_by_tcp_is_not_taken(self) -> None:
         class Wrong(Protocol):
+            transport: ITCPTransport
+
             def dataReceived(self, data: bytes) -> None:
                 self.transport.write(b"\0\x05hello")
 
@@ -161,6 +174,8 @@ class SocketTests(TestCase):
 
     async def test_a_server_that_hangs_up(self) -> None:
         class HangsUp(Protocol):
+            transport: ITCPTransport
+
             def connectionMade(self) -> None:
                 self.transport.loseConnection()
 
