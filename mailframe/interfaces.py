@@ -517,6 +517,9 @@ class Leased:
     @ivar envelope: of the message, with this recipient alone.
     @ivar attempts: how many were made before.
     @ivar queued: when the message came, seconds since the epoch.
+    @ivar warned: a report of the delay went out.
+    @ivar returned: an administrator wants it to go back to its sender now.
+    @ivar route: the next hop that an administrator has chosen, C{host} or C{host:port}; empty is the ordinary way.
     """
 
     key: int
@@ -525,6 +528,9 @@ class Leased:
     message: Message
     attempts: int
     queued: float
+    warned: bool = False
+    returned: bool = False
+    route: str = ""
 
 
 @frozen

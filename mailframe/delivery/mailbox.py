@@ -21,6 +21,7 @@ from mailframe.interfaces import (
     IMailStore,
     IRecipientCheck,
 )
+from mailframe.message import trace
 from mailframe.site import provides
 from mailframe.spool import Message, Spool
 
@@ -84,7 +85,10 @@ class ToMailbox:
                 outcomes[recipient.address] = Retry(found.status, found.text)
             else:
                 accounts[recipient.address] = found
-        failed = await self._store(delivery.message, {name for names in accounts.values() for name in names})
+        # Final delivery is here, so here it is noted where reports go (RFC 5321 4.4).
+        sender = b"" if delivery.sender is None else bytes(delivery.sender)
+        message = delivery.message.with_fields(trace.return_path(sender))
+        failed = await self._store(message, {name for names in accounts.values() for name in names})
         for address, names in accounts.items():
             outcomes[address] = next(
                 (_outcome(failed[name]) for name in names if name in failed), Delivered(", ".join(names))

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from attrs import frozen
 
+from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Action, Delivered, Failed, Outcome, Retry
 from mailframe.interfaces import Leased, Settlement
+from mailframe.queue.bounce import News
 from mailframe.queue.schedule import Schedule
-
-
-@frozen
-class Told:
-    """
-    Something the sender is to be told.
-
-    @ivar kind: an action of RFC 3464 2.3.3: C{failed}, C{delayed}, C{delivered}, C{relayed}, C{expanded}.
-    @ivar until: for C{delayed}, when it will be given up, seconds since the epoch.
-    """
-
-    leased: Leased
-    kind: str
-    outcome: Outcome
-    until: float | None = None
 
 
 @frozen
@@ -31,23 +18,25 @@ class Consequences:
     """All that follows for one recipient."""
 
     settlement: Settlement
-    told: Told | None
+    news: News | None
 
 
 def consequences(
     leased: Leased, outcome: Outcome, now: float, schedule: Schedule, random: Callable[[int], bytes]
 ) -> Consequences:
     """Say what follows from an outcome."""
+    [recipient] = leased.envelope.recipients
     if isinstance(outcome, Retry) and schedule.expired(now, leased.queued):
         outcome = _given_up(outcome, now - leased.queued)
     if isinstance(outcome, Retry):
         due = schedule.due(now, leased.attempts + 1, outcome.status, random)
         due = min(due, max(now + 1.0, leased.queued + schedule.expire))
         warn = schedule.to_warn(now, leased.queued) and not leased.warned
-        told = _told(leased, "delayed", outcome, leased.queued + schedule.expire) if warn else None
-        return Consequences(Settlement(outcome, due, warned=leased.warned or warn), told)
-    kind = "failed" if isinstance(outcome, Failed) else _success(outcome)
-    return Consequences(Settlement(outcome), _told(leased, kind, outcome))
+        until = leased.queued + schedule.expire
+        news = news_of(leased.envelope, recipient, "delayed", outcome, until) if warn else None
+        return Consequences(Settlement(outcome, due, warned=leased.warned or warn), news)
+    kind = "failed" if isinstance(outcome, Failed) else success(outcome)
+    return Consequences(Settlement(outcome), news_of(leased.envelope, recipient, kind, outcome))
 
 
 def returned(leased: Leased) -> Failed:
@@ -61,23 +50,25 @@ def _given_up(last: Retry, seconds: float) -> Failed:
     return Failed("5.4.7", text, last.remote, last.diagnostic)
 
 
-def _success(outcome: Delivered) -> str:
+def success(outcome: Delivered) -> str:
+    """Return the kind of news that a delivery is; empty when somebody else tells it."""
     return "" if outcome.action is Action.PASSED_ON else outcome.action.value
 
 
-def _told(leased: Leased, kind: str, outcome: Outcome, until: float | None = None) -> Told | None:
+def news_of(
+    envelope: Envelope, recipient: Recipient, kind: str, outcome: Outcome, until: float | None = None
+) -> News | None:
     """Return what the sender wants to know (RFC 3461 4.1); a report has no sender, and is not answered (5.2.9)."""
-    if leased.envelope.sender is None or not kind:
+    if envelope.sender is None or not kind:
         return None
-    wanted = leased.envelope.recipients[0].notify or frozenset({"FAILURE", "DELAY"})
+    wanted = recipient.notify or frozenset({"FAILURE", "DELAY"})
     keyword = {"failed": "FAILURE", "delayed": "DELAY"}.get(kind, "SUCCESS")
-    return Told(leased, kind, outcome, until) if keyword in wanted else None
+    return News(recipient, kind, outcome, until) if keyword in wanted else None
 
 
-def by_message(told: Sequence[Told]) -> Mapping[tuple[str, str], Sequence[Told]]:
-    """Return what is to be told, one report for each message and class of news."""
-    groups: dict[tuple[str, str], list[Told]] = {}
-    for each in told:
-        news = each.kind if each.kind in ("failed", "delayed") else "success"
-        groups.setdefault((each.leased.id, news), []).append(each)
-    return groups
+def by_kind(news: Sequence[News]) -> Collection[Sequence[News]]:
+    """Return news of one message such that each group makes one report: bad, not yet bad, and good ones."""
+    groups: dict[str, list[News]] = {}
+    for each in news:
+        groups.setdefault(each.kind if each.kind in ("failed", "delayed") else "success", []).append(each)
+    return groups.values()

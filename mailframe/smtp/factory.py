@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
@@ -9,6 +10,7 @@ from attrs import define, field
 from attrs.validators import instance_of, optional
 
 from mailframe.auth.login import Login, LoginPolicy
+from mailframe.delivery.queueing import ToQueue
 from mailframe.delivery.routes import Routes, routes
 from mailframe.hooks import Client, ConnectHook, HelloHook, MessageHook, RecipientHook, SenderHook
 from mailframe.interfaces import IAuthenticator, IDeliveryQueue, IKeepsSpool
@@ -21,7 +23,7 @@ from mailframe.smtp.extensions import EXTENSIONS
 from mailframe.smtp.limits import DEFAULT, BareNewlines, Limits
 from mailframe.smtp.protocol import SMTPConversation
 from mailframe.smtp.reader import Reader
-from mailframe.smtp.roles import LMTPRole, MXRole, Role, SubmissionRole
+from mailframe.smtp.roles import LMTPRole, MXRole, Network, Role, SubmissionRole
 from mailframe.smtp.session import Session
 from mailframe.spool import Spool
 
@@ -37,6 +39,12 @@ def _hooks(given: Iterable[T]) -> tuple[T, ...]:
     return tuple(given)
 
 
+def _networks(given: Iterable[str]) -> tuple[Network, ...]:
+    if isinstance(given, str):
+        raise TypeError(f"relay_from wants a list of networks such as ['192.0.2.0/24'], not {given!r}")
+    return tuple(map(ipaddress.ip_network, given))
+
+
 @define(eq=False, kw_only=True)
 class Receiver:
     """
@@ -46,8 +54,10 @@ class Receiver:
         is refused, so an open relay takes a decision.
     @ivar at_connect: hooks, asked in their order; so are the others.
     @ivar connections: how many at the same time.
-    @ivar queue: an L{IDeliveryQueue} that takes the recipients whose delivery has to wait when a message was delivered
-        to others already; C{None} lets the client send again, and those others get it twice.
+    @ivar queue: an L{IDeliveryQueue}, such as a L{mailframe.queue.runner.Runner}, for mail that goes to other servers.
+        It also takes the recipients whose delivery has to wait when a message was delivered to others already; C{None}
+        lets the client send again, and those others get it twice.
+    @ivar relay_from: networks, such as C{"192.0.2.0/24"}, whose clients may send to other servers without a login.
     """
 
     role_type: ClassVar[type[Role]]
@@ -62,9 +72,12 @@ class Receiver:
     bare_newlines: BareNewlines = field(default=BareNewlines.REJECT, validator=instance_of(BareNewlines))
     connections: ConnectionLimits = field(default=ConnectionLimits(), validator=instance_of(ConnectionLimits))
     queue: Any = field(default=None, validator=optional(provides(IDeliveryQueue)))
+    relay_from: tuple[Network, ...] = field(default=(), converter=_networks)
     role: Role = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        if self.routes.lead_elsewhere and self.queue is None:
+            raise ValueError("a route leads to other servers: give queue=, such as Runner(data, routes)")
         self.role = self.role_type(
             at_connect=self.at_connect,
             at_hello=self.at_hello,
@@ -73,6 +86,7 @@ class Receiver:
             at_message=self.at_message,
             limits=self.limits,
             bare_newlines=self.bare_newlines,
+            relay_from=self.relay_from,
             **self._senders,
         )
 
@@ -86,7 +100,7 @@ class Receiver:
     @property
     def _spool(self) -> Spool:
         """Big messages wait where the first target that keeps a spool can take them over."""
-        targets: list[Any] = [route.target for route in self.routes.routes]
+        targets: list[Any] = [*(route.target for route in self.routes.routes), self.queue]
         return next((target.spool for target in targets if IKeepsSpool.providedBy(target)), Spool())
 
     def factory(self, site: Site, tls: Any = None, implicit_tls: bool = False) -> ConversationFactory:
@@ -98,13 +112,25 @@ class Receiver:
         """
         login, spool = self._login(site), self._spool
         vocabulary = _LMTP if self.role.is_lmtp else _SMTP
+        to_queue = None if self.queue is None else ToQueue(self.queue, site.clock)
 
         def build(address: str, port: int) -> SMTPConversation:
             conversation = SMTPConversation(site, implicit_tls)
             client = Client(site.new_id(), address, port, self.role.keyword)
             reader = Reader(conversation.inbox, self.limits.line, self.limits.text_line)
             conversation.session = Session(
-                conversation, reader, site, client, self.role, self.routes, spool, vocabulary, tls, login, self.queue
+                conversation,
+                reader,
+                site,
+                client,
+                self.role,
+                self.routes,
+                spool,
+                vocabulary,
+                tls,
+                login,
+                self.queue,
+                to_queue,
             )
             return conversation
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from attrs import field, frozen
 
 from mailframe.hooks import ConnectHook, HelloHook, MessageHook, RecipientHook, SenderHook
 from mailframe.smtp.limits import DEFAULT, BareNewlines, Limits
 
+Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
+
 
 def _hooks(_instance: object, attribute: object, hooks: Sequence[object]) -> None:
     for hook in hooks:
         if not callable(hook):
             raise TypeError(f"a hook is a function of its event, and {hook!r} is none")
+
+
+def _within(address: str, networks: Sequence[Network]) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    plain = getattr(ip, "ipv4_mapped", None) or ip
+    return any(plain in network for network in networks)
 
 
 @frozen(kw_only=True)
@@ -25,6 +34,7 @@ class Role:
     @ivar bare_newlines: see L{BareNewlines}.
     @ivar any_sender: let authenticated users send as anybody.
     @ivar null_sender: let them send as nobody.
+    @ivar relay_from: networks whose clients may send to other servers without a login.
     """
 
     keyword: ClassVar[str] = ""
@@ -45,6 +55,15 @@ class Role:
     bare_newlines: BareNewlines = BareNewlines.REJECT
     any_sender: bool = False
     null_sender: bool = True
+    relay_from: Sequence[Network] = ()
+
+    def is_trusted(self, address: str) -> bool:
+        """
+        Whether a client may send to other servers without a login.
+
+        @param address: its IP address; empty for a UNIX socket.
+        """
+        return bool(self.relay_from) and bool(address) and _within(address, self.relay_from)
 
 
 class MXRole(Role):
@@ -66,3 +85,7 @@ class LMTPRole(Role):
     keyword: ClassVar[str] = "lmtp"
     protocol: ClassVar[str] = "LMTP"
     is_lmtp: ClassVar[bool] = True
+
+    def is_trusted(self, address: str) -> bool:
+        """Whoever can reach it is."""
+        return True

@@ -64,6 +64,7 @@ class Session:
     @ivar login: the door for AUTH; C{None} does not offer it.
     @ivar queue: an L{mailframe.interfaces.IDeliveryQueue} for the recipients that a message could not be delivered to
         while it could to others; C{None} lets the client send it again.
+    @ivar to_queue: the target for what goes to other servers.
     @ivar greeted: the client has said HELO, EHLO or LHLO.
     @ivar extended: it was EHLO or LHLO.
     @ivar envelope: of the transaction under way, without recipients: they are collected in C{targets}.
@@ -86,6 +87,7 @@ class Session:
     tls_context: Any = None
     login: Login | None = None
     queue: Any = None
+    to_queue: Any = None
     greeted: bool = False
     extended: bool = False
     envelope: Envelope | None = None

@@ -17,9 +17,8 @@ _UNSAFE_HELO = re.compile(rb"[^A-Za-z0-9.:_\[\]-]")
 def traced(session: Session, envelope: Envelope, number: str, message: Message) -> Message:
     """Put the trace fields in front (RFC 5321 4.4), and complete what a user's program left out (RFC 6409 8)."""
     client, when = session.client, datetime.fromtimestamp(session.site.clock.seconds(), UTC)
-    fields = trace.return_path(b"" if envelope.sender is None else bytes(envelope.sender))
     only = bytes(envelope.recipients[0].address) if len(envelope.recipients) == 1 else None
-    fields += trace.received(
+    fields = trace.received(
         _UNSAFE_HELO.sub(b"?", client.helo.encode("ascii", "replace")),
         None,
         _literal(client.address),

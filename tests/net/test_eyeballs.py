@@ -98,7 +98,7 @@ def test_one_that_answers_although_it_was_given_up_is_cut() -> None:
     attempt = net.attempts["a"]
     net.clock.advance(STAGGER_SECONDS)
     late = Connected()
-    attempt._canceller = lambda _attempt: attempt.callback(late)  # type: ignore[attr-defined]  # it was just about to
+    attempt._canceller = lambda _attempt: attempt.callback(late)
     net.attempts["b"].callback("yes")
     assert net.results == ["yes"]
     assert late.cut

@@ -73,7 +73,7 @@ class SendingTests(TestCase):
             self.connects += 1
             return real(peer, factory, seconds)
 
-        self.site = Site("us.example", reactor, connect=connect)  # type: ignore[arg-type]  # a module to mypy
+        self.site = Site("us.example", reactor, connect=connect)
         self.sender = Sender(self.site)
         self.addCleanup(lambda: self._stopped())
 
@@ -83,13 +83,13 @@ class SendingTests(TestCase):
     # --- servers --------------------------------------------------------------------------------------------------
 
     def listen(self, factory: Any) -> TCP:
-        port = reactor.listenTCP(0, factory, interface="127.0.0.1")  # type: ignore[attr-defined]  # a module to mypy
+        port: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         return TCP("127.0.0.1", port.getHost().port)
 
     def serve(self, service: Any, tls_too: bool = True, implicit: bool = False) -> TCP:
         context = tls.server_context() if tls_too else None
-        factory = service.factory(Site("mx.example.org", reactor), context, implicit)  # type: ignore[arg-type]
+        factory = service.factory(Site("mx.example.org", reactor), context, implicit)
         self.addCleanup(lambda: factory.stop(5))
         self.factories.append(factory)
         return self.listen(TLSMemoryBIOFactory(tls.server_context(), False, factory) if implicit else factory)
@@ -128,7 +128,7 @@ class SendingTests(TestCase):
         results = await self.send(self.hop(self.host(self.serve(MX(self.routes)))), ANN, nobody)
         delivered, refused = results[ANN], results[nobody]
         assert isinstance(delivered, Delivered)
-        assert delivered.action is Action.RELAYED
+        assert delivered.action is Action.PASSED_ON
         assert delivered.remote == "mx.example.org"
         assert isinstance(refused, Failed)
         assert refused.status == "5.1.1"
@@ -168,7 +168,7 @@ class SendingTests(TestCase):
         await self.send(hop)
         for conversation in list(self.factories[0].conversations):
             conversation.abort()
-        await deferLater(reactor, 0.1)  # type: ignore[arg-type]  # a module to mypy
+        await deferLater(reactor, 0.1)
         [outcome] = (await self.send(hop)).values()
         assert isinstance(outcome, Delivered)
         assert self.connects == 2

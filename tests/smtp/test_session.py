@@ -448,7 +448,7 @@ def test_a_hook_may_add_a_header_that_injects_nothing() -> None:
         event.add_header("X-Checked", "yes\r\nX-Evil: 1")
 
     world.mx(at_message=[mark]).play(BEGIN + "C: .\nS: 250 ...")
-    assert world.mail()[0].startswith(b"X-Checked: yes X-Evil: 1\r\n")
+    assert world.mail()[0].startswith(b"Return-Path: <eve@example.net>\r\nX-Checked: yes X-Evil: 1\r\nReceived: ")
 
 
 def test_a_hook_that_is_no_function_is_refused_when_the_server_is_built() -> None:

@@ -11,7 +11,7 @@ from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivery, Failed
 from mailframe.smtp.client.offers import Offers
 from mailframe.spool import FileBody, Message
-from mailframe.xtext import encode
+from mailframe.xtext import encode, encode_orcpt
 
 
 class CannotCarry(Exception):
@@ -118,7 +118,4 @@ def _wishes(recipient: Recipient, offers: Offers) -> list[str]:
     if "DSN" not in offers:
         return []
     wishes = [f"NOTIFY={','.join(sorted(recipient.notify))}"] if recipient.notify else []
-    if recipient.orcpt:
-        kind, _semicolon, address = recipient.orcpt.partition(";")
-        wishes.append(f"ORCPT={kind};{encode(address)}")
-    return wishes
+    return wishes + ([f"ORCPT={encode_orcpt(recipient.orcpt)}"] if recipient.orcpt else [])

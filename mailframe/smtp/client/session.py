@@ -171,7 +171,7 @@ class ClientSession:
         eager = "PIPELINING" in self.offers
         small = planned.message.size <= EAGER_OCTETS
         commands = [*[b"RSET\r\n"] * self._open, planned.mail, *(line for _address, line in planned.rcpt)]
-        inline = planned.chunked and small
+        inline = planned.chunked and small and not self.lmtp  # whose answer to a chunk for nobody is not defined
         if eager:
             self.wire.write(b"".join(commands))
             if inline:
@@ -247,7 +247,7 @@ class ClientSession:
 
     async def _chunks(self, message: Message, wanted: list[Address], results: Results, sent: bool) -> None:
         if sent:
-            await self._ends(wanted, results, at_least_one=True)
+            await self._ends(wanted, results)
             return
         left = message.size
         for chunk in message.chunks():
@@ -273,9 +273,9 @@ class ClientSession:
     def _write_chunk(self, chunk: bytes, last: bool) -> None:
         self.wire.write(b"BDAT %d%b\r\n%b" % (len(chunk), b" LAST" * last, chunk))
 
-    async def _ends(self, wanted: list[Address], results: Results, at_least_one: bool = False) -> None:
+    async def _ends(self, wanted: list[Address], results: Results) -> None:
         """Read the reply to the end of the message; LMTP has one for each recipient (RFC 2033 4.2)."""
-        if not self.lmtp or (at_least_one and not wanted):
+        if not self.lmtp:
             reply = await self._reply(self.limits.end)
             self._open = self._open and not reply.positive
             action = Action.PASSED_ON if "DSN" in self.offers else Action.RELAYED

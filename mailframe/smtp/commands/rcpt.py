@@ -12,7 +12,7 @@ from mailframe.delivery.discard import discard
 from mailframe.envelope import Recipient
 from mailframe.errors import MailError
 from mailframe.hooks import HOOK_SECONDS, RecipientEvent, Reject, Target, ask
-from mailframe.interfaces import IRecipientCheck
+from mailframe.interfaces import IElsewhere, IRecipientCheck
 from mailframe.smtp import replies
 from mailframe.smtp.extension import Command
 from mailframe.smtp.grammar import Path, path
@@ -45,13 +45,20 @@ async def rcpt(session: Session, argument: bytes) -> None:
 
 
 async def _target(session: Session, address: Address) -> Target:
-    target = session.routes.find(address)
+    target = session.routes.find(address, _may_relay(session))
     if target is None:
         _count_unknown(session)
         raise Refused(replies.RELAY_DENIED)
     if IRecipientCheck.providedBy(target):
         await _check(session, target, address)
+    if IElsewhere.providedBy(target):
+        return session.to_queue
     return target
+
+
+def _may_relay(session: Session) -> bool:
+    """Whether the client is one of ours: it has logged in, or stands where only ours are."""
+    return session.client.identity is not None or session.role.is_trusted(session.client.address)
 
 
 def _recipient(session: Session, given: Path) -> Recipient:
