@@ -249,6 +249,16 @@ def test_commands_that_bring_no_message_are_limited(world: World, command: bytes
     assert attack.wire.disconnecting
 
 
+@pytest.mark.parametrize("text", [b"a\r\r\nb", b"a\nb\rc", b"\r\r\r", b"\n\r\n\r", b"a\r\r\n.b"])
+def test_no_bare_newline_is_left_however_the_text_is_cut(text: bytes) -> None:
+    for cut in range(len(text) + 1):
+        world = World()
+        attack = Attack(world.mx(bare_newlines=BareNewlines.NORMALIZE)).begin()
+        assert codes(attack.send(b"X: y\r\n\r\n" + text[:cut], text[cut:] + b"\r\n.\r\n")) == [b"250"]
+        [mail] = world.mail()
+        assert set(mail.replace(b"\r\n", b"")).isdisjoint(b"\r\n")
+
+
 def test_who_brings_messages_may_go_on(world: World) -> None:
     attack = Attack(world.mx(limits=Limits(commands=5, errors=2)))
     for _ in range(5):
