@@ -146,8 +146,8 @@ class Reader:
         return piece
 
     def _look_at(self, piece: bytes) -> None:
-        # The decoder of text files notes which line ends it sees, twice as fast as counting them. It leaves a CR at
-        # the end for the next time, but that one is bare: a CR that may belong to a CRLF was held back.
+        # The decoder of text files notes which line ends it sees, at twice the speed of counting them. It leaves a CR
+        # at the end for the next time, but that one is bare: a CR that may belong to a CRLF was held back.
         self._line_ends.decode(piece.decode("latin-1"))
         if self._line_ends.newlines not in _ONLY_CRLF or piece.endswith(b"\r"):
             self.bare_newlines = True
