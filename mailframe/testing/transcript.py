@@ -125,6 +125,8 @@ class Transcript:
         step = _STEP.fullmatch(line)
         if step is None:
             raise ValueError(f"a transcript has no line like {line!r}")
+        if step["who"] == "S" and step["how"] == ">":
+            raise ValueError(f"{line!r}: only clients can send half a line; demand a whole one with S:")
         client = self._client(step["number"])
         if step["who"] == "C":
             self._send(client, step)

@@ -179,6 +179,13 @@ def test_a_line_that_is_none_is_an_error_of_the_test(transcript: Transcript, lin
         transcript.play(line)
 
 
+@pytest.mark.parametrize("line", ["S> hello", "S>", "S2> hello"])
+def test_half_a_line_of_the_server_cannot_be_demanded(transcript: Transcript, line: str) -> None:
+    with pytest.raises(ValueError, match=f"'{line}': only clients can send half a line; demand a whole one with S:"):
+        transcript.play(line)
+    assert transcript.clients == {}
+
+
 def test_octets_that_are_no_text_can_be_demanded(transcript: Transcript) -> None:
     transcript.play("S: hello")
     transcript.clients[""].protocol.dataReceived(b"\xff\r\n")
