@@ -10,7 +10,7 @@ L{mailframe.testing} check an implementation.
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import field, frozen
@@ -512,7 +512,7 @@ class Leased:
     """
     One recipient of a queued message, lent to one runner for a time.
 
-    @ivar key: names this recipient of this message in the queue.
+    @ivar key: names this lease.
     @ivar id: the message's id; recipients of one message share it.
     @ivar envelope: of the message, with this recipient alone.
     @ivar attempts: how many were made before.
@@ -569,25 +569,37 @@ class IDeliveryQueue(Interface):
         @raise mailframe.errors.Temporary: it cannot be stored now.
         """
 
-    def lease(now: float, until: float, limit: int) -> Awaitable[Sequence[Leased]]:
+    def lease(now: float, until: float, limit: int, busy: Collection[str] = ()) -> Awaitable[Sequence[Leased]]:
         """
-        Lend recipients that are due, the longest due first; nobody else is lent them before C{until}.
-        A runner that dies has lent them until then, and no longer. What is lent may be fewer than C{limit}, and its
-        messages stay the queue's: they are not to be discarded.
+        Lend recipients of one destination, their domain, that are due: nobody else is lent them before C{until}.
+
+        It is the destination that is due longest; of its recipients each sender has a share, those that are due longest
+        first. A runner that dies has lent them until then, and no longer. What is lent may be fewer than C{limit}, and
+        its messages stay the queue's: they are not to be discarded.
+
+        @param busy: destinations, in lower case, of which nothing is wanted now.
         """
 
-    def settle(now: float, outcomes: Mapping[int, tuple[Outcome, float | None]]) -> Awaitable[None]:
+    def settle(now: float, settlements: Mapping[int, Settlement], reports: Sequence[Report] = ()) -> Awaitable[None]:
         """
-        Record how attempts ended; durable when this returns.
+        Record how attempts ended, and queue the reports about them in the same step; durable when this returns.
 
-        @param outcomes: for each key the outcome and, for L{mailframe.hooks.Retry}, when it is due again.
-            Recipients with another outcome leave the queue, and the message with the last of them.
-            Keys that have left already are passed over.
+        Recipients with another outcome than L{mailframe.hooks.Retry} leave the queue, and the message with the last of
+        them. Leases that are over, because they were settled or have ended and been lent anew, are passed over.
+
+        @param settlements: by the key of the lease.
         @raise ValueError: a L{mailframe.hooks.Retry} has no time; nothing is recorded.
         """
 
-    def next_due(now: float) -> Awaitable[float | None]:
-        """Return when L{lease} will have something to lend, or C{None}: not before something is put."""
+    def give_back(keys: Collection[int]) -> Awaitable[None]:
+        """End leases without an attempt having been made: these recipients are due now."""
+
+    def next_due(now: float, busy: Collection[str] = ()) -> Awaitable[float | None]:
+        """
+        Return when L{lease} will have something to lend, or C{None}: not before something is put.
+
+        @param busy: destinations that do not count.
+        """
 
 
 # --- the world -------------------------------------------------------------------------------------------------------

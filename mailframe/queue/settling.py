@@ -1,10 +1,6 @@
-"""What every delivery queue does alike: one envelope a recipient, and what an outcome means."""
+"""What every delivery queue does alike: which envelopes it takes, and what an outcome means."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-
-from attrs import evolve
 
 from mailframe.envelope import Envelope
 from mailframe.hooks import Outcome, Retry
@@ -13,16 +9,15 @@ LEASED_AT_ONCE = 100
 """Recipients that one lease lends at most: with small messages in memory that is 25 MiB at worst."""
 
 
-def one_each(envelope: Envelope) -> Iterator[Envelope]:
+def checked(envelope: Envelope) -> Envelope:
     """
-    Yield the envelope for each of its recipients alone.
+    Return an envelope that can be queued.
 
-    @raise ValueError: it has none: such a message would never leave the queue.
+    @raise ValueError: it has no recipients: such a message would never leave the queue.
     """
     if not envelope.recipients:
         raise ValueError("a message without recipients cannot be queued")
-    for recipient in envelope.recipients:
-        yield evolve(envelope, recipients=(recipient,))
+    return envelope
 
 
 def next_attempt(outcome: Outcome, due: float | None) -> float | None:

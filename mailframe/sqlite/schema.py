@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 
 from mailframe.errors import NewerSchema
-from mailframe.queue.sqlite import TABLES as QUEUE_TABLES
+from mailframe.queue import tables as queue
 
 _MAIL = """
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -82,7 +82,7 @@ CREATE TABLE expunged (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_MAIL + QUEUE_TABLES,)
+STEPS: tuple[str, ...] = (_MAIL + queue.FIRST, queue.FLOWS)
 """Step n leads from version n to version n+1; a step that was released is never changed."""
 
 VERSION = len(STEPS)

@@ -6,85 +6,23 @@ Mix L{DeliveryQueueContract} into a C{twisted.trial.unittest.TestCase} and give 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import Clock
-from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
-from mailframe.hooks import Delivered, Failed, Outcome, Retry
-from mailframe.interfaces import IDeliveryQueue, Leased
-from mailframe.spool import FileBody, Message, Spool
+from mailframe.hooks import Delivered, Failed
+from mailframe.interfaces import IDeliveryQueue, Report, Settlement
+from mailframe.spool import FileBody, Message
+from mailframe.testing.queue_case import BIG_OCTETS, LATER, SMALL, envelope_to, names
+from mailframe.testing.queue_sharing import SharingContract
 
-SMALL = Message.from_bytes(b"Subject: small\r\n\r\nHello\r\n")
-BIG_OCTETS = 300_000
-
-LATER = Retry("4.4.1", "nobody answers")
-
-
-def envelope_to(*names: str) -> Envelope:
-    """Return an envelope to these local parts."""
-    return Envelope(Address("sender", "example.org"), tuple(Recipient(Address(name, "example.net")) for name in names))
+__all__ = ["LATER", "SMALL", "DeliveryQueueContract", "envelope_to", "names"]
 
 
-def names(leased: Sequence[Leased]) -> list[str]:
-    """Return the local parts of the recipients, in their order."""
-    return [each.envelope.recipients[0].address.local for each in leased]
-
-
-if TYPE_CHECKING:
-    _Case = TestCase
-else:
-    _Case = object
-
-
-class DeliveryQueueContract(_Case):
-    """
-    @ivar clock: the queue's.
-    @ivar queue: under test.
-    """
-
-    def make_queue(self, clock: Clock) -> Awaitable[IDeliveryQueue]:
-        """Return an empty queue; register what ends it with C{addCleanup}."""
-        raise NotImplementedError("the contract needs something to test")
-
-    def setUp(self) -> Any:
-        """Make the queue, at 1000 seconds past the epoch."""
-        self.clock = Clock()
-        self.clock.advance(1000)
-        return Deferred.fromCoroutine(self._begin())
-
-    async def _begin(self) -> None:
-        self.queue = await self.make_queue(self.clock)
-
-    def big_message(self, fill: bytes = b"x") -> Message:
-        """Return a message whose body is in a file of a spool."""
-        directory = tempfile.TemporaryDirectory(prefix="mailframe-spool-")
-        self.addCleanup(directory.cleanup)
-        writer = Spool(directory.name).begin()
-        writer.write(b"Subject: big\r\n\r\n")
-        writer.write(fill * BIG_OCTETS)
-        message = writer.finish()
-        assert isinstance(message.body, FileBody)
-        return message
-
-    async def put(self, *recipients: str, id: str = "m1", due: float = 1000.0, message: Message = SMALL) -> None:
-        """Put a message for these recipients."""
-        await self.queue.put(id, envelope_to(*recipients), message, due)
-
-    async def lend(self, now: float = 1000.0, seconds: float = 100.0, limit: int = 50) -> Sequence[Leased]:
-        """Lease what is due."""
-        return await self.queue.lease(now, now + seconds, limit)
-
-    async def settle(self, leased: Sequence[Leased], outcome: Outcome, due: float | None = None) -> None:
-        """Settle all of them alike."""
-        outcomes: Mapping[int, tuple[Outcome, float | None]] = {each.key: (outcome, due) for each in leased}
-        await self.queue.settle(self.clock.seconds(), outcomes)
+class DeliveryQueueContract(SharingContract):
+    """All of it."""
 
     # --- what is put comes out ------------------------------------------------------------------------------------
 
@@ -152,14 +90,6 @@ class DeliveryQueueContract(_Case):
         await self.refused(self.queue.put("m1", Envelope(None), SMALL, 1000.0))
         assert await self.queue.next_due(1000) is None
 
-    async def refused(self, call: Awaitable[object]) -> None:
-        """Demand that a call raises C{ValueError}."""
-        try:
-            await call
-        except ValueError:
-            return
-        self.fail("it was accepted")
-
     # --- when it is due -------------------------------------------------------------------------------------------
 
     async def test_nothing_is_lent_before_it_is_due(self) -> None:
@@ -190,7 +120,7 @@ class DeliveryQueueContract(_Case):
 
     async def test_an_endless_limit_lends_a_bounded_number(self) -> None:
         await self.put(*(f"r{number}" for number in range(1500)))
-        lent = names(await self.lend(limit=10**9))
+        lent = names(await self.queue.lease(1000, 1100, 10**9))
         assert 0 < len(lent) <= 1000
 
     async def test_a_limit_of_nothing_lends_nothing(self) -> None:
@@ -222,7 +152,7 @@ class DeliveryQueueContract(_Case):
         assert await self.queue.next_due(1000) == 1100
         assert names(await self.lend(1099)) == []
         [second] = await self.lend(1100)
-        assert (second.key, second.attempts) == (first.key, 0)
+        assert (second.key != first.key, second.attempts) == (True, 0)
 
     async def test_next_due_looks_at_what_is_not_lent(self) -> None:
         await self.put("a", id="m1", due=1000)
@@ -235,7 +165,9 @@ class DeliveryQueueContract(_Case):
     async def test_who_has_got_it_leaves_and_the_others_stay(self) -> None:
         await self.put("a", "b", "c")
         leased = {names([each])[0]: each for each in await self.lend()}
-        await self.queue.settle(1000, {leased["a"].key: (Delivered(), None), leased["b"].key: (Failed("5.1.1"), None)})
+        await self.queue.settle(
+            1000, {leased["a"].key: Settlement(Delivered()), leased["b"].key: Settlement(Failed("5.1.1"))}
+        )
         assert names(await self.lend(1100)) == ["c"]
 
     async def test_one_of_several_recipients_keeps_the_message(self) -> None:
@@ -243,7 +175,7 @@ class DeliveryQueueContract(_Case):
         first, second = await self.lend()
         await self.settle([first], Delivered())
         [again] = await self.lend(1100)
-        assert again.key == second.key
+        assert again.envelope == second.envelope
         assert bytes(again.message) == b"Subject: big\r\n\r\n" + b"x" * BIG_OCTETS
 
     async def test_a_retry_is_due_again_and_counted(self) -> None:
@@ -253,7 +185,7 @@ class DeliveryQueueContract(_Case):
         assert await self.queue.next_due(1000) == 1900.0
         assert names(await self.lend(1899)) == []
         [again] = await self.lend(1900)
-        assert (again.key, again.attempts, again.queued) == (leased[0].key, 1, 1000.0)
+        assert (again.key != leased[0].key, again.attempts, again.queued) == (True, 1, 1000.0)
         await self.settle([again], LATER, 1901.0)
         [third] = await self.lend(1901)
         assert third.attempts == 2
@@ -266,7 +198,9 @@ class DeliveryQueueContract(_Case):
     async def test_each_recipient_has_its_own_state(self) -> None:
         await self.put("a", "b")
         leased = {names([each])[0]: each for each in await self.lend()}
-        await self.queue.settle(1000, {leased["a"].key: (LATER, 3000.0), leased["b"].key: (LATER, 2000.0)})
+        await self.queue.settle(
+            1000, {leased["a"].key: Settlement(LATER, 3000.0), leased["b"].key: Settlement(LATER, 2000.0)}
+        )
         assert [(names([each])[0], each.attempts) for each in await self.lend(5000)] == [("b", 1), ("a", 1)]
 
     async def test_the_queue_is_empty_when_all_is_settled(self) -> None:
@@ -288,7 +222,7 @@ class DeliveryQueueContract(_Case):
     async def test_a_retry_without_a_time_is_refused_and_nothing_is_recorded(self) -> None:
         await self.put("a", "b")
         first, second = await self.lend()
-        await self.refused(self.queue.settle(1000, {first.key: (Delivered(), None), second.key: (LATER, None)}))
+        await self.refused(self.queue.settle(1000, {first.key: Settlement(Delivered()), second.key: Settlement(LATER)}))
         assert len(await self.lend(1100)) == 2
 
     async def test_a_new_message_after_all_have_gone_has_a_key_of_its_own(self) -> None:
@@ -298,6 +232,51 @@ class DeliveryQueueContract(_Case):
         await self.put("b", id="m2")
         await self.settle([old], Delivered())  # a runner that comes late
         assert names(await self.lend()) == ["b"]
+
+    async def test_a_lease_that_has_ended_and_was_lent_anew_cannot_be_settled_by_the_first(self) -> None:
+        await self.put("a")
+        first = await self.lend(1000, seconds=100)
+        second = await self.lend(1100)
+        await self.settle(first, Delivered())
+        await self.settle(first, LATER, 9999.0)
+        await self.settle(second, LATER, 2000.0)
+        [third] = await self.lend(2000)
+        assert third.attempts == 1
+
+    async def test_what_was_given_back_is_due_and_no_attempt_was_made(self) -> None:
+        await self.put("a", "b")
+        first, second = await self.lend()
+        await self.queue.give_back([first.key])
+        [again] = await self.lend()
+        assert (again.envelope, again.attempts) == (first.envelope, 0)
+        await self.queue.give_back([first.key])  # that lease is over
+        assert names(await self.lend()) == []
+        await self.settle([second, again], Delivered())
+        await self.queue.give_back([second.key])
+        assert await self.queue.next_due(1000) is None
+
+    async def test_a_delay_that_was_reported_is_remembered(self) -> None:
+        await self.put("a")
+        [leased] = await self.lend()
+        assert not leased.warned
+        await self.queue.settle(1000, {leased.key: Settlement(LATER, 1500.0, warned=True)})
+        [leased] = await self.lend(1500)
+        assert leased.warned
+        await self.queue.settle(1500, {leased.key: Settlement(LATER, 1600.0)})
+        assert (await self.lend(1600))[0].warned
+
+    async def test_reports_are_queued_with_what_they_report(self) -> None:
+        await self.put("a")
+        [leased] = await self.lend()
+        report = Report("r1", Envelope(None, (Recipient(Address("sender", "example.org")),)), SMALL, 1000.0)
+        big = Report("r2", Envelope(None, (Recipient(Address("sender", "example.org")),)), self.big_message(), 1000.0)
+        await self.refused(self.queue.settle(1000, {leased.key: Settlement(LATER)}, [report]))
+        assert await self.lend() == []
+        await self.queue.settle(1000, {leased.key: Settlement(Failed())}, [report, big])
+        reports = {each.id: each for each in await self.lend()}
+        assert list(reports) == ["r1", "r2"]
+        assert reports["r1"].envelope == report.envelope
+        assert reports["r2"].message.size == big.message.size
 
     # --- files ----------------------------------------------------------------------------------------------------
 

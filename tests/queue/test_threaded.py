@@ -78,7 +78,7 @@ class ThreadedQueueTests(DeliveryQueueContract, TestCase):
         self.database.close()
         self.queue = await self.opened(self.clock)
         [again] = await self.lend(1100)
-        assert (again.key, bytes(again.message)) == (second.key, expected)
+        assert (again.envelope, bytes(again.message)) == (second.envelope, expected)
 
     async def test_a_message_that_cannot_be_written_is_refused_alone_and_leaves_nothing(self) -> None:
         await self.database.write(_refuse_bad)

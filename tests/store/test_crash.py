@@ -26,7 +26,8 @@ from mailframe import files as durable
 from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivered, Retry
-from mailframe.interfaces import DELETED, FLAGGED, SEEN, Filing, StoreMode
+from mailframe.interfaces import DELETED, FLAGGED, SEEN, Filing, Report, Settlement, StoreMode
+from mailframe.queue.flows import GENERATIONS
 from mailframe.site import Site
 from mailframe.spool import Message
 from mailframe.sqlite import SQLite, database
@@ -177,8 +178,21 @@ async def leased(data: SQLite) -> None:
     await data.queue.lease(1.0, 100.0, 10)
 
 
+GOT_IT = Settlement(Delivered())
+
+
+def lease(number: int) -> int:
+    """Return the key of the first lease of a recipient."""
+    return number * GENERATIONS + 1
+
+
+def report() -> Report:
+    """Return a report that is queued with what it reports."""
+    return Report("r1", Envelope(None, (Recipient(ANN),)), small("report"), 900.0)
+
+
 async def settled(data: SQLite) -> None:
-    await data.queue.settle(2.0, {1: (Delivered(), None), 2: (Retry(), 50.0), 3: (Delivered(), None)})
+    await data.queue.settle(2.0, {lease(1): GOT_IT, lease(2): Settlement(Retry(), 500.0), lease(3): GOT_IT})
 
 
 async def subscribed(data: SQLite) -> None:
@@ -201,7 +215,7 @@ WORK: tuple[Operation, ...] = (
     lambda data: queued(data, "q2", big(data, "bigger")),
     leased,
     settled,
-    lambda data: data.queue.settle(3.0, {2: (Delivered(), None), 4: (Delivered(), None)}),
+    lambda data: data.queue.settle(3.0, {lease(4): GOT_IT}, [report()]),
     renamed,
     subscribed,
     deleted,
@@ -220,7 +234,7 @@ GROUPS: tuple[tuple[Operation, ...], ...] = (
     (lambda data: append(data, "five"), WORK[12], lambda data: made(data, "INBOX"), lambda data: made(data, "Kept")),
     (moved, flagged, lambda data: deliver(data, big(data, "six"), BOB), WORK[11]),
     (expunged, leased, lambda data: made(data, "INBOX"), lambda data: made(data, "Kept/Deep")),
-    (lambda data: data.queue.settle(3.0, {1: (Delivered(), None), 2: (Delivered(), None)}), copied, WORK[21]),
+    (lambda data: data.queue.settle(3.0, {lease(1): GOT_IT, lease(2): GOT_IT}), copied, WORK[21]),
     GONE,
 )
 """Each committed together; making an INBOX fails, and does not take the others with it."""
@@ -239,7 +253,10 @@ async def snapshot(data: SQLite) -> Any:
                 messages = {uid: await box.read(uid) for uid in changes.entries.uids}
                 mail[address, info.name] = (changes, await box.entries(), messages)
     assert data._kept is not None
-    rows = data._kept.database.read("SELECT key, message, due, attempts, recipient FROM queued_recipient ORDER BY key")
+    # A start takes back what was lent: until when that was is no part of what is kept.
+    rows = data._kept.database.read(
+        "SELECT key, message, max(due, 100.0), attempts, recipient FROM queued_recipient ORDER BY key"
+    )
     loaded = {row[1]: data.queue._load(row[1]) for row in rows}
     bodies = {number: (found[:3], bytes(found[3])) for number, found in loaded.items() if found is not None}
     assert len(bodies) == len(loaded)
@@ -257,6 +274,8 @@ NOTHING_BUT: tuple[str, ...] = (
     "SELECT id FROM mailbox b WHERE modseq < (SELECT max(modseq) FROM item WHERE mailbox = b.id)",
     "SELECT message FROM queued WHERE message NOT IN (SELECT message FROM queued_recipient)",
     "SELECT message FROM queued_recipient WHERE message NOT IN (SELECT message FROM queued)",
+    "SELECT key FROM queued_recipient WHERE flow NOT IN (SELECT id FROM flow)",
+    "SELECT id FROM flow f WHERE due <> coalesce((SELECT min(due) FROM queued_recipient WHERE flow = f.id), -1)",
 )
 """What must find no rows: something would be half there."""
 

@@ -1,0 +1,361 @@
+"""The runner: lends what is due, hands it to where its route leads, and records what became of it.
+
+It works on many destinations at once, each within its window (L{mailframe.queue.concurrency}), and on a bounded number
+of deliveries altogether. Nothing is decided here that a crash could lose: what is lent comes back when the lease ends,
+and what became of it is recorded together with the reports about it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+from attrs.validators import gt
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from mailframe.address import Address
+from mailframe.delivery.handing import hand
+from mailframe.delivery.relay import ToSmarthost
+from mailframe.delivery.routes import Routes, routes
+from mailframe.envelope import Envelope
+from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry, Target
+from mailframe.interfaces import IDeliveryQueue, IPart, Leased, Report, Settlement
+from mailframe.queue import attempt
+from mailframe.queue.bounce import written
+from mailframe.queue.concurrency import FORGET_SECONDS, Limits, Window
+from mailframe.queue.schedule import Schedules
+from mailframe.site import Site
+from mailframe.smtp.client.limits import DEFAULT, ClientLimits
+from mailframe.smtp.sending import Sender
+from mailframe.spool import Message
+
+DELIVERIES = 100
+"""Deliveries at once, to all destinations together."""
+RECIPIENTS = 100
+"""Recipients that are lent at once, and go in one transaction at most."""
+ATTEMPT_SECONDS = 3000.0
+"""How long one delivery may take: the sum of what RFC 5321 4.5.3.2 lets a slow server have, and no server needs."""
+LEASE_SECONDS = 3600.0
+"""How long a recipient is lent: longer than an attempt, or two would be made at once."""
+STOP_SECONDS = 5.0
+"""How long deliveries under way may go on when the server stops."""
+TROUBLE_SECONDS = 10.0
+"""How long to wait when the queue itself does not work."""
+
+_NO_ROUTE = Failed("5.4.4", "No route leads to this address")
+
+_log = Logger()
+
+Group = Sequence[Leased]
+"""Recipients of one message, and one destination."""
+
+
+@implementer(IDeliveryQueue, IPart)
+@define(eq=False)
+class Runner:
+    """
+    Sends what is queued.
+
+    @ivar source: an L{IDeliveryQueue}, or something with one as its C{queue} once it is started, such as SQLite.
+    @ivar routes: where mail goes: the same as those of the services.
+    @ivar schedules: when it is tried again, and when it is given up.
+    @ivar limits: of each destination.
+    @ivar deliveries: deliveries at once altogether.
+    @ivar client: limits of the SMTP client.
+    """
+
+    source: Any
+    routes: Routes = field(converter=routes)
+    schedules: Schedules = field(default=Schedules(), kw_only=True)
+    limits: Limits = field(default=Limits(), kw_only=True)
+    deliveries: int = field(default=DELIVERIES, kw_only=True, validator=gt(0))
+    client: ClientLimits = field(default=DEFAULT, kw_only=True)
+    _site: Site | None = field(default=None, init=False)
+    _sender: Any = field(default=None, init=False)
+    _windows: dict[str, Window] = field(factory=dict, init=False)
+    _waiting: dict[str, deque[Group]] = field(factory=dict, init=False)
+    _active: int = field(default=0, init=False)
+    _wake: Deferred[None] | None = field(default=None, init=False)
+    _woken: bool = field(default=False, init=False)
+    _timer: IDelayedCall | None = field(default=None, init=False)
+    _running: bool = field(default=False, init=False)
+    _loop: Deferred[None] | None = field(default=None, init=False)
+    _idle: Deferred[None] | None = field(default=None, init=False)
+    _settled: dict[int, Settlement] = field(factory=dict, init=False)
+    _reports: list[Report] = field(factory=list, init=False)
+    _under_way: set[Deferred[None]] = field(factory=set, init=False)
+    _settling: bool = field(default=False, init=False)
+    _recorded: Deferred[None] | None = field(default=None, init=False)
+
+    # --- IPart ----------------------------------------------------------------------------------------------------
+
+    async def start(self, site: Site) -> None:
+        """Begin to send."""
+        self._site = site
+        self._sender = Sender(site, self.client)
+        self._running = True
+        self._loop = Deferred.fromCoroutine(self._run())
+
+    async def stop(self) -> None:
+        """Let what is under way finish, within a bound, and give the rest back."""
+        self._running = False
+        self.wake()
+        if self._loop is not None:
+            await self._loop
+        await self._give_back()
+        if self._active:
+            self._idle = Deferred()
+            self._idle.addTimeout(STOP_SECONDS, self._clock, lambda _result, _seconds: None)
+            await self._idle
+            for late in list(self._under_way):
+                late.cancel()
+        await self._sender.stop()
+        if self._recorded is not None:
+            await self._recorded
+        self._windows.clear()
+
+    # --- IDeliveryQueue -------------------------------------------------------------------------------------------
+
+    @property
+    def queue(self) -> IDeliveryQueue:
+        """The queue itself."""
+        return self.source if IDeliveryQueue.providedBy(self.source) else self.source.queue
+
+    async def put(self, id: str, envelope: Envelope, message: Message, due: float) -> None:
+        """Take a message, and see to it."""
+        await self.queue.put(id, envelope, message, due)
+        self.wake()
+
+    async def lease(self, now: float, until: float, limit: int, busy: Collection[str] = ()) -> Sequence[Leased]:
+        """Lend what is due."""
+        return await self.queue.lease(now, until, limit, busy)
+
+    async def settle(self, now: float, settlements: Mapping[int, Settlement], reports: Sequence[Report] = ()) -> None:
+        """Record how attempts ended."""
+        await self.queue.settle(now, settlements, reports)
+
+    async def give_back(self, keys: Collection[int]) -> None:
+        """End leases without an attempt."""
+        await self.queue.give_back(keys)
+
+    async def next_due(self, now: float, busy: Collection[str] = ()) -> float | None:
+        """Return when there will be something to lend."""
+        return await self.queue.next_due(now, busy)
+
+    def wake(self) -> None:
+        """Look at the queue now: something was put, or changed by hand."""
+        self._woken = True
+        if self._wake is not None:
+            wake, self._wake = self._wake, None
+            wake.callback(None)
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    @property
+    def _clock(self) -> Any:
+        assert self._site is not None
+        return self._site.clock
+
+    @property
+    def _now(self) -> float:
+        now: float = self._clock.seconds()
+        return now
+
+    async def _run(self) -> None:
+        while self._running:
+            try:
+                more = await self._lend()
+                due = None if more else await self._next_time()
+            except Exception:
+                _log.failure("the queue cannot be read")
+                more, due = False, self._now + TROUBLE_SECONDS
+            if not more and self._running:
+                await self._sleep(due)
+
+    async def _lend(self) -> bool:
+        """Lend for one destination, and start what may start; return whether there may be more to lend."""
+        self._woken = False
+        self._start_what_may()
+        if self._active >= self.deliveries:
+            return False
+        now = self._now
+        leased = await self.queue.lease(now, now + LEASE_SECONDS, RECIPIENTS, self._busy(now))
+        for group in _groups(leased):
+            self._waiting.setdefault(_destination(group[0]), deque()).append(group)
+        self._start_what_may()
+        return bool(leased)
+
+    def _busy(self, now: float) -> Collection[str]:
+        """Return the destinations for which nothing more is to be lent now."""
+        blocked = [name for name, window in self._windows.items() if not window.has_room(now)]
+        return {*self._waiting, *blocked}
+
+    async def _next_time(self) -> float | None:
+        now = self._now
+        self._forget(now)
+        times = [window.free_at for window in self._windows.values() if window.free_at > now]
+        if self._active < self.deliveries:
+            due = await self.queue.next_due(now, self._busy(now))
+            if due is not None:
+                times.append(due)
+        return min(times, default=None)
+
+    def _forget(self, now: float) -> None:
+        old = [
+            name
+            for name, window in self._windows.items()
+            if not window.active and now - window.seen > FORGET_SECONDS and now >= window.free_at
+        ]
+        for name in old:
+            del self._windows[name]
+
+    async def _sleep(self, until: float | None) -> None:
+        if self._woken:
+            return
+        self._wake = Deferred()
+        if until is not None:
+            self._timer = self._clock.callLater(max(0.0, until - self._now), self.wake)
+        await self._wake
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    # --- attempts -------------------------------------------------------------------------------------------------
+
+    def _start_what_may(self) -> None:
+        for destination in list(self._waiting):
+            groups = self._waiting[destination]
+            window = self._windows.get(destination)
+            if window is None:
+                window = self._windows[destination] = Window(self.limits)
+            while groups and self._active < self.deliveries and window.has_room(self._now):
+                self._active += 1
+                window.start(self._now)
+                under_way = Deferred.fromCoroutine(self._attempt(groups.popleft(), window))
+                if not under_way.called:
+                    self._under_way.add(under_way)
+                    under_way.addCallback(self._over, under_way)
+            if not groups:
+                del self._waiting[destination]
+
+    def _over(self, _done: None, ended: Deferred[None]) -> None:
+        self._under_way.discard(ended)
+
+    async def _attempt(self, group: Group, window: Window) -> None:
+        try:
+            outcomes = await self._outcomes(group)
+        except Exception:
+            _log.failure("{message} attempt failed", message=group[0].id)
+            outcomes = dict.fromkeys((each.key for each in group), Retry())
+        self._record(group, outcomes)
+        self._active -= 1
+        _learn(window, outcomes.values(), self._now)
+        if self._running:
+            self.wake()
+        elif not self._active and self._idle is not None and not self._idle.called:
+            self._idle.callback(None)
+
+    async def _outcomes(self, group: Group) -> Mapping[int, Outcome]:
+        assert self._site is not None
+        back = {each.key: attempt.returned(each) for each in group if each.returned}
+        targets: list[tuple[Leased, Target]] = []
+        nowhere: dict[int, Outcome] = {}
+        for each in group:
+            if each.key in back:
+                continue
+            target = ToSmarthost(each.route) if each.route else self.routes.find(_address(each))
+            if target is None:
+                nowhere[each.key] = _NO_ROUTE
+            else:
+                targets.append((each, target))
+        if not targets:
+            return {**back, **nowhere}
+        recipients = tuple(each.envelope.recipients[0] for each, _target in targets)
+        delivery = Delivery(group[0].id, group[0].envelope, recipients, group[0].message, via=self._sender)
+        pairs = [(each.envelope.recipients[0], target) for each, target in targets]
+        handed = await hand(delivery, pairs, self._clock, ATTEMPT_SECONDS)
+        tried = {each.key: outcome for (each, _target), (_who, outcome) in zip(targets, handed, strict=True)}
+        return {**back, **nowhere, **tried}
+
+    def _record(self, group: Group, outcomes: Mapping[int, Outcome]) -> None:
+        assert self._site is not None
+        now, news = self._now, []
+        for each in group:
+            schedule = self.schedules.of(_destination(each))
+            follows = attempt.consequences(each, outcomes[each.key], now, schedule, self._site.random)
+            self._settled[each.key] = follows.settlement
+            if follows.news is not None:
+                news.append(follows.news)
+            _tell(each, follows.settlement)
+        first = group[0]
+        for told in attempt.by_kind(news):
+            self._reports.append(written(told, first.envelope, first.message, first.queued, self._site))
+        if not self._settling:
+            self._settling = True
+            self._recorded = Deferred.fromCoroutine(self._settle())
+
+    async def _settle(self) -> None:
+        """Record what has gathered, again and again while there is something: one commit serves many attempts."""
+        while self._settled:
+            settled, self._settled = self._settled, {}
+            written, self._reports = self._reports, []
+            try:
+                await self.queue.settle(self._now, settled, written)
+            except Exception:
+                # They are tried again when their lease ends: twice is better than never.
+                _log.failure("{count} outcomes cannot be recorded", count=len(settled))
+            if written:
+                self.wake()
+        self._settling = False
+
+    async def _give_back(self) -> None:
+        """Return what was lent and not begun."""
+        waiting = [each.key for groups in self._waiting.values() for group in groups for each in group]
+        self._waiting.clear()
+        if waiting:
+            await self.queue.give_back(waiting)
+
+
+def _destination(leased: Leased) -> str:
+    return _address(leased).domain
+
+
+def _address(leased: Leased) -> Address:
+    return leased.envelope.recipients[0].address
+
+
+def _groups(leased: Sequence[Leased]) -> Iterable[Group]:
+    """Yield the recipients of each message together: those with one route, since an address may be there twice."""
+    groups: dict[tuple[str, str], list[Leased]] = {}
+    for each in leased:
+        groups.setdefault((each.id, each.route), []).append(each)
+    return groups.values()
+
+
+def _learn(window: Window, outcomes: Iterable[Outcome], now: float) -> None:
+    """Tell the window what the outcomes say of the destination."""
+    known = list(outcomes)
+    if any(isinstance(each, Delivered) for each in known):
+        window.success(now)
+    elif known and all(isinstance(each, Retry) and each.status.startswith("4.4.") for each in known):
+        window.failure(now)
+    else:
+        window.neither(now)
+
+
+def _tell(leased: Leased, settlement: Settlement) -> None:
+    outcome = settlement.outcome
+    _log.info(
+        "{message} to <{recipient}>, attempt {attempt}: {outcome} {status} {text}",
+        message=leased.id,
+        recipient=str(_address(leased)),
+        attempt=leased.attempts + 1,
+        outcome=type(outcome).__name__.lower(),
+        status=getattr(outcome, "status", ""),
+        text=outcome.text,
+    )

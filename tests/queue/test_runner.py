@@ -1,0 +1,307 @@
+"""The runner on the virtual clock: retries, windows, warnings, reports, and a quiet stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from unittest import mock
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailframe.address import Address
+from mailframe.delivery.routes import Route
+from mailframe.envelope import Envelope, Recipient
+from mailframe.errors import Temporary
+from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
+from mailframe.queue.concurrency import Limits
+from mailframe.queue.memory import MemoryQueue
+from mailframe.queue.runner import STOP_SECONDS, TROUBLE_SECONDS, Runner
+from mailframe.queue.schedule import DAY, HOUR, MINUTE, Schedule, Schedules
+from mailframe.site import Site
+from mailframe.spool import Message
+
+MESSAGE = Message.from_bytes(b"Subject: hello\r\nMessage-ID: <1@example.net>\r\n\r\nText\r\n")
+DEAD = Retry("4.4.1", "Nobody there")
+
+
+class Place:
+    """A target that does what it is told, and notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, str, list[str]]] = []
+        self.answer: Callable[[Delivery], Any] = lambda _delivery: Delivered("there")
+        self.bodies: list[bytes] = []
+        self.clock = Clock()
+
+    def __call__(self, delivery: Delivery) -> Any:
+        self.asked.append((self.clock.seconds(), delivery.id, [each.address.local for each in delivery.recipients]))
+        self.bodies.append(bytes(delivery.message))
+        return self.answer(delivery)
+
+
+class RunnerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1_000_000)
+        self.site = Site("mx.example.org", self.clock, random=lambda count: bytes(count))
+        self.queue = MemoryQueue(self.clock)
+        self.place, self.reports = Place(), Place()
+        self.place.clock = self.reports.clock = self.clock
+        self.routes = [Route("me@example.net", self.reports), Route("*", self.place)]
+
+    def start(self, **options: Any) -> Runner:
+        self.runner = Runner(self.queue, self.routes, **options)
+        self.now(self.runner.start(self.site))
+        self.addCleanup(self.stop)
+        return self.runner
+
+    def stop(self) -> None:
+        stopped = Deferred.fromCoroutine(self.runner.stop())
+        self.clock.advance(STOP_SECONDS)
+        self.successResultOf(stopped)
+        assert self.clock.getDelayedCalls() == []
+
+    def now(self, call: Any) -> Any:
+        return self.successResultOf(Deferred.fromCoroutine(call))
+
+    def put(self, *to: str, id: str = "m1", sender: str | None = "me@example.net", notify: str = "") -> None:
+        keywords = frozenset(filter(None, notify.split(",")))
+        recipients = tuple(Recipient(Address.parse(each), keywords) for each in to)
+        envelope = Envelope(Address.parse(sender) if sender else None, recipients)
+        self.now(self.runner.put(id, envelope, MESSAGE, self.clock.seconds()))
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, stopping at each call that is due."""
+        end = self.clock.seconds() + seconds
+        while self.clock.calls and self.clock.calls[0].getTime() <= end:
+            self.clock.advance(max(0.0, self.clock.calls[0].getTime() - self.clock.seconds()))
+        self.clock.advance(max(0.0, end - self.clock.seconds()))
+
+    def empty(self) -> bool:
+        return self.now(self.queue.next_due(0.0)) is None
+
+    # --- what goes well -------------------------------------------------------------------------------------------
+
+    def test_what_is_put_goes_at_once(self) -> None:
+        self.start()
+        self.put("ann@a.example", "bob@a.example", "cat@b.example")
+        assert [(name, sorted(to)) for _when, name, to in self.place.asked] == [("m1", ["ann", "bob"]), ("m1", ["cat"])]
+        assert self.empty()
+        assert self.reports.asked == []
+
+    def test_what_waited_while_the_server_was_down_goes_when_it_starts(self) -> None:
+        envelope = Envelope(None, (Recipient(Address("ann", "a.example")),))
+        self.now(self.queue.put("m1", envelope, MESSAGE, 0.0))
+        self.start()
+        assert len(self.place.asked) == 1
+
+    def test_success_is_told_to_whoever_wants_to_know(self) -> None:
+        self.start()
+        self.put("ann@a.example", notify="SUCCESS")
+        [body] = self.reports.bodies
+        assert b"Action: delivered\r\n" in body
+        self.place.answer = lambda _delivery: Delivered("there", Action.PASSED_ON)
+        self.put("ann@a.example", id="m2", notify="SUCCESS")
+        assert len(self.reports.bodies) == 1
+
+    # --- what does not --------------------------------------------------------------------------------------------
+
+    def test_a_failure_becomes_one_report_for_all_its_recipients(self) -> None:
+        self.start()
+        self.place.answer = lambda delivery: Failed("5.1.1", "No such user", "mx.a.example", "550 5.1.1 No such user")
+        self.put("ann@a.example", "bob@a.example")
+        [(_when, _id, to)] = self.reports.asked
+        assert to == ["me"]
+        [body] = self.reports.bodies
+        assert body.count(b"Action: failed\r\n") == 2
+        assert b"Remote-MTA: dns; mx.a.example\r\n" in body
+        assert b"Diagnostic-Code: smtp; 550 5.1.1 No such user\r\n" in body
+        assert b"In-Reply-To: <1@example.net>\r\n" in body
+        assert self.empty()
+
+    def test_a_report_that_cannot_be_delivered_is_not_reported(self) -> None:
+        self.start()
+        self.place.answer = self.reports.answer = lambda _delivery: Failed("5.1.1", "No")
+        self.put("ann@a.example")
+        assert len(self.reports.asked) == 1
+        assert self.empty()
+
+    def test_each_recipient_has_an_outcome_of_its_own(self) -> None:
+        self.start()
+
+        def answer(delivery: Delivery) -> Mapping[Address, Outcome]:
+            kinds: list[Outcome] = [Delivered(), Failed(), Retry()]
+            return {each.address: kinds[index] for index, each in enumerate(delivery.recipients)}
+
+        self.place.answer = answer
+        self.put("ann@a.example", "bob@a.example", "cat@a.example")
+        assert len(self.reports.asked) == 1
+        self.place.answer = lambda _delivery: Delivered()
+        self.advance(10 * MINUTE)
+        assert [to for _when, _id, to in self.place.asked] == [["ann", "bob", "cat"], ["cat"]]
+
+    def test_five_days_of_an_unreachable_destination(self) -> None:
+        self.start(schedules=Schedules(Schedule(jitter=0.0)))
+        self.place.answer = lambda _delivery: DEAD
+        self.put("ann@a.example")
+        started = self.clock.seconds()
+        self.advance(5 * DAY + HOUR)
+        tried = [when - started for when, _id, _to in self.place.asked]
+        assert tried[:8] == [0, 300, 900, 2100, 4500, 8100, 15300, 29700]
+        assert tried[-1] == 5 * DAY
+        told = [
+            (when - started, b"Action: delayed" in body)
+            for (when, _, _), body in zip(self.reports.asked, self.reports.bodies, strict=True)
+        ]
+        assert told == [(15300.0, True), (5 * DAY, False)]
+        assert b"Action: failed\r\n" in self.reports.bodies[1]
+        assert b"Status: 5.4.7\r\n" in self.reports.bodies[1]
+        assert b"Will-Retry-Until: " in self.reports.bodies[0]
+        assert self.empty()
+
+    def test_a_destination_that_greylists_gets_it_soon_after(self) -> None:
+        self.start()
+        self.place.answer = lambda _delivery: Retry("4.7.1", "Greylisted")
+        self.put("ann@a.example")
+        self.place.answer = lambda _delivery: Delivered()
+        self.advance(3 * MINUTE)
+        assert len(self.place.asked) == 2
+        assert self.empty()
+
+    def test_a_target_that_raises_or_hangs_is_tried_again(self) -> None:
+        self.start()
+
+        def broken(_delivery: Delivery) -> Any:
+            raise RuntimeError("oh")
+
+        self.place.answer = broken
+        self.put("ann@a.example")
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
+        self.place.answer = lambda _delivery: Deferred()
+        self.advance(10 * MINUTE)
+        assert len(self.place.asked) == 2
+        self.place.answer = lambda _delivery: Delivered()
+        self.advance(2 * HOUR)
+        assert len(self.place.asked) == 3
+        assert self.empty()
+
+    def test_an_address_to_which_no_route_leads_fails(self) -> None:
+        self.routes = [Route("me@example.net", self.reports)]
+        self.start()
+        self.put("ann@a.example")
+        assert b"Status: 5.4.4\r\n" in self.reports.bodies[0]
+
+    # --- windows --------------------------------------------------------------------------------------------------
+
+    def test_a_destination_gets_a_bounded_number_of_deliveries_at_once(self) -> None:
+        self.start(limits=Limits(first=2, most=2))
+        ends: list[Deferred[Any]] = []
+
+        def slow(_delivery: Delivery) -> Deferred[Any]:
+            ends.append(Deferred())
+            return ends[-1]
+
+        self.place.answer = slow
+        for number in range(5):
+            self.put("ann@a.example", id=f"m{number}")
+        assert len(self.place.asked) == 2
+        self.put("bob@b.example", id="other")
+        assert len(self.place.asked) == 3
+        for number in range(6):
+            ends[number].callback(Delivered())
+        assert len(self.place.asked) == 6
+        assert self.empty()
+
+    def test_all_destinations_together_get_a_bounded_number(self) -> None:
+        self.start(deliveries=3)
+        ends: list[Deferred[Any]] = []
+
+        def slow(_delivery: Delivery) -> Deferred[Any]:
+            ends.append(Deferred())
+            return ends[-1]
+
+        self.place.answer = slow
+        for number in range(6):
+            self.put(f"ann@a{number}.example", id=f"m{number}")
+        assert len(self.place.asked) == 3
+        for number in range(6):
+            ends[number].callback(Delivered())
+        assert len(self.place.asked) == 6
+        assert self.empty()
+
+    def test_a_dead_destination_is_left_alone_and_then_asked_by_one(self) -> None:
+        self.start(limits=Limits(first=2, rest=1000.0))
+        self.place.answer = lambda _delivery: DEAD
+        for number in range(10):
+            self.put("ann@a.example", id=f"m{number}")
+        assert len(self.place.asked) == 2
+        self.advance(999)
+        assert len(self.place.asked) == 2
+        self.advance(2)
+        assert len(self.place.asked) == 3
+        self.place.answer = lambda _delivery: Delivered()
+        self.advance(2001)
+        assert self.empty()
+
+    def test_a_user_who_is_unknown_there_says_nothing_about_a_destination(self) -> None:
+        self.start(limits=Limits(first=1, rest=1000.0))
+        self.place.answer = lambda _delivery: Retry("4.2.2", "Full")
+        for number in range(5):
+            self.put("ann@a.example", id=f"m{number}")
+        assert len(self.place.asked) == 5
+
+    def test_a_rate_is_kept(self) -> None:
+        self.start(limits=Limits(rate=1.0))
+        for number in range(5):
+            self.put("ann@a.example", id=f"m{number}")
+        assert len(self.place.asked) == 1
+        self.advance(2)
+        assert len(self.place.asked) == 3
+        self.advance(10)
+        assert self.empty()
+
+    # --- trouble and the end --------------------------------------------------------------------------------------
+
+    def test_a_queue_that_cannot_be_read_is_asked_again(self) -> None:
+        self.start()
+        with mock.patch.object(MemoryQueue, "lease", side_effect=Temporary("disk")):
+            self.put("ann@a.example")
+        assert self.place.asked == []
+        self.advance(TROUBLE_SECONDS)
+        assert len(self.place.asked) == 1
+        assert len(self.flushLoggedErrors(Temporary)) == 1
+
+    def test_what_cannot_be_recorded_is_tried_again_when_its_lease_has_ended(self) -> None:
+        self.start()
+        with mock.patch.object(MemoryQueue, "settle", side_effect=Temporary("disk")):
+            self.put("ann@a.example")
+        assert len(self.flushLoggedErrors(Temporary)) == 1
+        assert not self.empty()
+        self.advance(2 * HOUR)
+        assert len(self.place.asked) == 2
+        assert self.empty()
+
+    def test_a_stop_lets_finish_what_is_under_way_and_gives_the_rest_back(self) -> None:
+        self.start(limits=Limits(first=1))
+        end: Deferred[Any] = Deferred()
+        self.place.answer = lambda _delivery: end
+        for number in range(3):
+            self.put("ann@a.example", id=f"m{number}")
+        stopped = Deferred.fromCoroutine(self.runner.stop())
+        self.assertNoResult(stopped)
+        end.callback(Delivered())
+        self.successResultOf(stopped)
+        left = self.now(self.queue.lease(self.clock.seconds(), 1e9, 100))
+        assert [each.id for each in left] == ["m1", "m2"]
+        assert [each.attempts for each in left] == [0, 0]
+
+    def test_a_stop_does_not_wait_for_ever(self) -> None:
+        self.start()
+        self.place.answer = lambda _delivery: Deferred()
+        self.put("ann@a.example")
+        stopped = Deferred.fromCoroutine(self.runner.stop())
+        self.clock.advance(STOP_SECONDS)
+        self.successResultOf(stopped)
+        assert len(self.flushLoggedErrors(CancelledError)) == 1
