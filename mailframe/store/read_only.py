@@ -5,10 +5,10 @@ For stores that show something else as mail; a subclass of each implements what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from mailframe.errors import NotPermitted
-from mailframe.interfaces import Appended, Copied, FlagSet, IMailbox, StoreMode
+from mailframe.interfaces import Appended, Copied, FlagSet, IMailbox, MailboxInfo, StoreMode
 from mailframe.spool import Message
 
 
@@ -39,7 +39,13 @@ class ReadOnlyMailbox:
 
 
 class ReadOnlyAccount:
-    """An L{IAccount} without C{mailboxes}, C{mailbox} and C{subscriptions}."""
+    """An L{IAccount} without C{mailboxes} and C{mailbox}; all its mailboxes are subscribed."""
+
+    mailboxes: Callable[[], Awaitable[Sequence[MailboxInfo]]]
+
+    async def subscriptions(self) -> Sequence[str]:
+        """Return all: many mail programs show no others."""
+        return [each.name for each in await self.mailboxes()]
 
     async def create(self, name: str) -> None:
         """Refuse."""

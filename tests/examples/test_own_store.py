@@ -65,6 +65,7 @@ class OwnStoreTests(TestCase):
             self.assertEqual(imap.search(None, "SEEN")[1], [b"2"])
             self.assertEqual(imap.append("INBOX", "", "", b"Subject: x\r\n\r\n")[0], "NO")
             self.assertEqual(imap.select("Closed")[1], [b"1"])
+            self.assertEqual(imap.lsub()[1], [b'() "/" "Closed"', b'() "/" "INBOX"'])
             self.assertEqual(imap.select("Lost")[0], "NO")
             imap.logout()
 

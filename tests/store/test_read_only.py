@@ -8,7 +8,7 @@ import pytest
 
 from mailframe.errors import NotPermitted
 from mailframe.inline import now
-from mailframe.interfaces import StoreMode
+from mailframe.interfaces import MailboxInfo, StoreMode
 from mailframe.spool import Message
 from mailframe.store.read_only import ReadOnlyAccount, ReadOnlyMailbox
 
@@ -33,6 +33,14 @@ ACCOUNT: Any = ReadOnlyAccount()
 def test_changes_are_refused(change: Any) -> None:
     with pytest.raises(NotPermitted, match="here"):
         now(change())
+
+
+def test_all_mailboxes_are_subscribed() -> None:
+    class Two(ReadOnlyAccount):
+        async def mailboxes(self) -> list[MailboxInfo]:
+            return [MailboxInfo("INBOX"), MailboxInfo("Old")]
+
+    assert now(Two().subscriptions()) == ["INBOX", "Old"]
 
 
 def test_nobody_is_ever_told_of_a_change() -> None:
