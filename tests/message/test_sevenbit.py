@@ -249,7 +249,7 @@ BODY = st.lists(
     st.sampled_from([b"\r\n", b"caf\xc3\xa9", b"=", b" ", b"\t", b".", b"--", b"-" * 90, b"x" * 1200, b"\xff", b"a"]),
     max_size=8,
 ).map(b"".join)
-LEAF = st.builds(
+LEAF: st.SearchStrategy[bytes] = st.builds(
     lambda kind, encoding, body: kind + encoding + b"\r\n" + body,
     st.sampled_from([b"", b"Content-Type: text/plain; charset=utf-8\r\n", b"Content-Type: image/png\r\n"]),
     st.sampled_from([b"", b"Content-Transfer-Encoding: 8bit\r\n", b"content-transfer-encoding:\r\n 7bit\r\n"]),
