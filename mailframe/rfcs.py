@@ -27,8 +27,8 @@ class Rfc:
 
 RFCS: Sequence[Rfc] = (
     # --- messages
-    Rfc(2045, "MIME: format of message bodies", "message.parts", "partly: read, not composed"),
-    Rfc(2046, "MIME: media types", "message.parts", "partly: read, not composed; no message/partial"),
+    Rfc(2045, "MIME: format of message bodies", "message.parts", "partly: read; composed in reports, encoded as 7bit"),
+    Rfc(2046, "MIME: media types", "message.parts", "partly: read; composed in reports; no message/partial"),
     Rfc(2047, "MIME: encoded words", "message.words"),
     Rfc(2231, "MIME: parameter values in other character sets", "message.parameters"),
     Rfc(3464, "Delivery status notifications", "message.delivery_status"),
