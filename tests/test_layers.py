@@ -30,6 +30,7 @@ EDGE = {
     "mailframe.net.server_tls": "contexts for Twisted",
     "mailframe.net.dns.sockets": "sockets of the resolver",
     "mailframe.net.connecting": "connections to other servers",
+    "mailframe.mailauth.https": "connections to web servers that others name",
     "mailframe.service": "runs it all",
     "mailframe.twistd": "is what twistd starts",
     "mailframe.control": "the control socket",
