@@ -79,7 +79,6 @@ def test_every_kind_for_mail_is_usable(usage: int, selector: int, matching: int)
         TLSA(DANE_TA, CERT, FULL, b"no certificate"),
         TLSA(DANE_TA, SPKI, FULL, b"no key"),
     ],
-    ids=str,
 )
 def test_others_are_not(record: TLSA) -> None:
     assert usable([record]) == ()
