@@ -16,7 +16,7 @@ from cryptography.x509.verification import Store
 ROOTS = 5000
 """Certificates read at most."""
 
-_PEM = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]++-----END (?:TRUSTED )?CERTIFICATE-----")
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
 @frozen(eq=False)

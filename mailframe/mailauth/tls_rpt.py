@@ -29,9 +29,9 @@ DETAIL_CHARACTERS = 500
 
 _log = Logger()
 
-# Of RFC 8460 3. Possessive, so that no record takes long.
-_VERSION = re.compile(rb"v=TLSRPTv1[ \t]*+;[ \t]*+")
-_EXTENSION = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}+=[!-:<>-~]++")
+# Of RFC 8460 3; no octet can belong to two parts of one, so no record takes long.
+_VERSION = re.compile(rb"v=TLSRPTv1[ \t]*;[ \t]*")
+_EXTENSION = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}=[!-:<>-~]+")
 _HTTPS = re.compile(rb"https://[!-~]{1,1000}", re.IGNORECASE)
 _MAILTO = re.compile(rb"mailto:([!-~]{1,1000})", re.IGNORECASE)
 
