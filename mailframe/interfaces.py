@@ -648,3 +648,36 @@ class IKeepsFiles(Interface):
     """Optional power of an L{IPart}: it keeps files in a directory of its own."""
 
     directory: str = Attribute("Made, with its parents, before the server drops its privileges, for whom it then is.")
+
+
+class IPolicyStorage(Interface):
+    """Keeps texts by the name of a domain: MTA-STS policies, which protect only when they outlive a restart."""
+
+    def get(domain: str) -> Awaitable[str | None]:
+        """Return what was put last, or C{None}."""
+
+    def put(domain: str, text: str) -> Awaitable[None]:
+        """Keep a text of up to 100 KiB in place of the one before."""
+
+
+class IReportStorage(Interface):
+    """Counts texts by day and domain: how TLS went, for the reports of RFC 8460."""
+
+    def add(day: str, domain: str, text: str) -> Awaitable[None]:
+        """
+        Count a text once more.
+
+        @param day: C{2026-11-24}; days sort as text.
+        """
+
+    def domains(day: str) -> Awaitable[Sequence[str]]:
+        """Return the domains that something is counted for on a day."""
+
+    def read(day: str, domain: str) -> Awaitable[Sequence[tuple[str, int]]]:
+        """Return the texts of a day and domain, in any order, each with its count."""
+
+    def days() -> Awaitable[Sequence[str]]:
+        """Return the days that something is counted for, in order."""
+
+    def remove(day: str, domain: str) -> Awaitable[None]:
+        """Forget a domain's counts of a day."""

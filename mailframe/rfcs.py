@@ -80,6 +80,16 @@ RFCS: Sequence[Rfc] = (
     Rfc(8314, "TLS for mail clients", "config"),
     Rfc(8996, "TLS 1.0 and 1.1 are over", "net.server_tls"),
     Rfc(9106, "Argon2", "auth.hashing"),
+    Rfc(6698, "DANE: TLSA", "mailauth.dane", "partly: usages DANE-TA and DANE-EE, as SMTP has them"),
+    Rfc(
+        7671,
+        "DANE: updates and guidance",
+        "mailauth.dane",
+        "partly: usages DANE-TA and DANE-EE, as SMTP has them",
+    ),
+    Rfc(7672, "DANE for SMTP", "mailauth.dane", "partly: the decisions; no mail is sent yet"),
+    Rfc(8460, "SMTP: TLS reports", "mailauth.tls_rpt", "partly: reports are sent, not read; no DKIM signature"),
+    Rfc(8461, "MTA-STS", "mailauth.mta_sts", "partly: the decisions; no mail is sent yet"),
     Rfc(6891, "DNS: EDNS(0)", "net.dns.messages", "partly: as a stub resolver needs it"),
 )
 

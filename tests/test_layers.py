@@ -32,6 +32,7 @@ EDGE = {
     "mailframe.net.connecting": "connections to other servers",
     "mailframe.net.client_tls": "contexts for Twisted",
     "mailframe.net.outgoing": "the edge as a client",
+    "mailframe.mailauth.https": "connections to web servers that others name",
     "mailframe.service": "runs it all",
     "mailframe.twistd": "is what twistd starts",
     "mailframe.control": "the control socket",
