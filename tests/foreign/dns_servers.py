@@ -145,7 +145,8 @@ class DNSServers:
             lines = list(_up_to(ready, server))
         finally:
             late.cancel()
-        assert lines and ready in lines[-1], f"{program} does not start:\n{''.join(lines)}"
+        assert lines, f"{program} says nothing"
+        assert ready in lines[-1], f"{program} does not start:\n{''.join(lines)}"
 
     def stop(self) -> None:
         """End both."""
