@@ -13,13 +13,15 @@ from zope.interface import implementer
 
 from mailframe.address import Address, parse_domain
 from mailframe.delivery.exchangers import Exchanger, Unroutable, addresses, exchangers
+from mailframe.envelope import Recipient
 from mailframe.hooks import Delivery, Outcome, Retry
 from mailframe.interfaces import IElsewhere
+from mailframe.mailauth.tls_policy import Destination, Level, TLSPolicyFailure, TLSRequirement, requirement
+from mailframe.mailauth.tls_results import PolicyType, PolicyUsed
 from mailframe.site import TCP, UNIX, Site
 from mailframe.smtp.client.login import Credentials
 from mailframe.smtp.client.outcomes import Unusable
-from mailframe.smtp.client.security import ENCRYPT, MAY, Security
-from mailframe.smtp.sending import Hop, Host
+from mailframe.smtp.sending import Hop, Host, Sender
 
 _NO_RUNNER = Retry("4.3.5", "This target needs a Runner to send by")
 _PORT = re.compile(r"(.+):([0-9]{1,5})")
@@ -34,38 +36,56 @@ class ToMX:
     @ivar port: where they listen; anything but 25 is for tests.
     @ivar source: the address to send from; empty leaves it to the system.
     @ivar ours: more names of this host: mail exchangers of that name are ourselves.
-    @ivar security: by domain, what TLS must give; for others it is used where it is offered.
     """
 
     port: int = 25
     source: str = ""
     ours: Collection[str] = ()
-    security: Mapping[str, Security] = {}
 
     async def __call__(self, delivery: Delivery) -> Mapping[Address, Outcome]:
         """Deliver, domain by domain."""
         if delivery.via is None:
             return dict.fromkeys((each.address for each in delivery.recipients), _NO_RUNNER)
-        domains: dict[str, list[Any]] = {}
+        domains: dict[str, list[Recipient]] = {}
         for recipient in delivery.recipients:
             domains.setdefault(recipient.address.domain, []).append(recipient)
+        wanted = _tls_required(delivery)
         outcomes: dict[Address, Outcome] = {}
         for domain, recipients in domains.items():
-            hop = Hop(f"{domain}:{self.port}", partial(self._hosts, delivery.via.site, domain))
+            hop = Hop(f"{domain}:{self.port} {wanted}", partial(self._hosts, delivery.via, domain, wanted))
             outcomes.update(await delivery.via.send(delivery.to(recipients), hop))
         return outcomes
 
-    async def _hosts(self, site: Site, domain: str) -> Sequence[Callable[[], Awaitable[Host]]]:
-        ours = {site.hostname.lower(), *self.ours}
+    async def _hosts(
+        self, sender: Sender, domain: str, wanted: bool | None
+    ) -> Sequence[Callable[[], Awaitable[Host]]]:
+        site = sender.site
         with _unusable():
-            found = await exchangers(_resolver(site), domain, ours, site.random)
-        return [partial(self._host, site, domain, each) for each in found]
+            found = await exchangers(_resolver(site), domain, {site.hostname.lower(), *self.ours}, site.random)
+        return [partial(self._host, sender, domain, wanted, each) for each in found]
 
-    async def _host(self, site: Site, domain: str, exchanger: Exchanger) -> Host:
+    async def _host(self, sender: Sender, domain: str, wanted: bool | None, exchanger: Exchanger) -> Host:
+        site, name = sender.site, exchanger.name
         with _unusable():
-            peers = await addresses(_resolver(site), exchanger.name)
-        security = self.security.get(domain, MAY)
-        return Host(exchanger.name, [TCP(each, self.port, self.source) for each in peers], security)
+            peers = await addresses(_resolver(site), name)
+            required = await requirement(
+                domain,
+                name,
+                sender.policies,
+                site.clock.seconds(),
+                port=self.port,
+                mx_is_authentic=exchanger.secure,
+                tls_required=wanted,
+            )
+        return Host(name, [TCP(each, self.port, self.source) for each in peers], required)
+
+
+def _tls_required(delivery: Delivery) -> bool | None:
+    """Return what the sender wants of TLS (RFC 8689): all of it, none of it, or C{None}: whatever is usual."""
+    if delivery.envelope.require_tls:
+        return True
+    field = delivery.message.header("TLS-Required") if b"tls-required" in delivery.message.head.lower() else None
+    return False if (field or "").strip().lower() == "no" else None
 
 
 @implementer(IElsewhere)
@@ -76,22 +96,22 @@ class ToSmarthost:
 
     @ivar server: its host name or address, with C{:port} if that is not 25 (465 with C{implicit_tls}, 587 with
         C{credentials}).
-    @ivar credentials: to log in with; TLS is then demanded.
+    @ivar credentials: to log in with.
     @ivar implicit_tls: TLS begins before SMTP does (RFC 8314 3.3).
-    @ivar security: what TLS must give.
+    @ivar tls: what TLS must be like; with credentials or implicit TLS, a certificate for its name unless said otherwise.
     @ivar source: the address to send from.
     """
 
     server: str
     credentials: Credentials | None = field(default=None, kw_only=True)
     implicit_tls: bool = field(default=False, kw_only=True)
-    security: Security = field(kw_only=True)
+    tls: Destination = field(kw_only=True)
     source: str = field(default="", kw_only=True)
     lmtp: bool = field(default=False, init=False)
 
-    @security.default
-    def _default_security(self) -> Security:
-        return ENCRYPT if self.credentials or self.implicit_tls else MAY
+    @tls.default
+    def _default_tls(self) -> Destination:
+        return Destination(Level.VERIFY if self.credentials or self.implicit_tls else Level.MAY)
 
     def __attrs_post_init__(self) -> None:
         self._where()
@@ -129,7 +149,11 @@ class ToSmarthost:
         name, port = self._where()
         with _unusable():
             peers = await addresses(_resolver(site), name)
-        return Host(name, [TCP(each, port, self.source) for each in peers], self.security)
+        return Host(name, [TCP(each, port, self.source) for each in peers], self._required(name))
+
+    def _required(self, name: str) -> TLSRequirement:
+        used = PolicyUsed(PolicyType.NO_POLICY_FOUND, name)
+        return TLSRequirement(self.tls.level, used, self.tls.names or (name,), roots=self.tls.roots)
 
 
 @implementer(IElsewhere)
@@ -152,7 +176,7 @@ class ToLMTP(ToSmarthost):
 
     async def _host(self, site: Site) -> Host:
         if self.server.startswith("/"):
-            return Host(self.server, [UNIX(self.server)], self.security)
+            return Host(self.server, [UNIX(self.server)], self._required(self.server))
         return await super()._host(site)
 
 
@@ -163,6 +187,8 @@ def _unusable() -> Iterator[None]:
         yield
     except Unroutable as error:
         raise Unusable(error.outcome) from None
+    except TLSPolicyFailure as error:
+        raise Unusable(Retry("4.7.5", str(error))) from None
 
 
 def _resolver(site: Site) -> Any:

@@ -7,7 +7,7 @@ on the octets that come back, headers included, and on the time all this takes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -17,7 +17,7 @@ from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IReactorTCP, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import TLSVersion, optionsForClientTLS, platformTrust
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
@@ -34,6 +34,7 @@ from mailframe.mailauth.mta_sts import POLICY_OCTETS, FetchFailed, is_host_name
 from mailframe.mailauth.tls_results import ResultType
 from mailframe.message import parameters
 from mailframe.net.public import is_public
+from mailframe.site import Site
 
 PORT = 443
 TOTAL_SECONDS = 60.0
@@ -259,3 +260,10 @@ class _Body(Protocol):
             self.read.callback(self.octets)
         else:
             self.read.errback(reason)
+
+
+def fetching(site: Site) -> Callable[[str], Awaitable[bytes]] | None:
+    """Return what fetches policies in a site, or C{None} where there is no real network, or no DNS."""
+    if site.resolver is None or not IReactorTCP.providedBy(site.clock):
+        return None
+    return HTTPS(site.clock, site.resolver).fetch_policy

@@ -24,6 +24,10 @@ from mailframe.delivery.relay import ToSmarthost
 from mailframe.delivery.routes import Routes, routes
 from mailframe.envelope import Envelope
 from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry, Target
+from mailframe.mailauth.https import fetching
+from mailframe.mailauth.policy_cache import Fetch, PolicyCache
+from mailframe.mailauth.roots import Roots
+from mailframe.mailauth.tls_policy import Destination, Level, Policies
 from mailframe.interfaces import IDeliveryQueue, IPart, Leased, Report, Settlement
 from mailframe.queue import attempt
 from mailframe.queue.bounce import written
@@ -67,6 +71,10 @@ class Runner:
     @ivar limits: of each destination.
     @ivar deliveries: deliveries at once altogether.
     @ivar client: limits of the SMTP client.
+    @ivar tls: by domain, what TLS must be like there, whatever the domain says itself.
+    @ivar least_tls: what it must be like where nobody says anything.
+    @ivar roots: the certificates that others must lead to; C{None} is those of the system.
+    @ivar fetch: fetches MTA-STS policies; by default over HTTPS, where there is a real network.
     """
 
     source: Any
@@ -75,6 +83,10 @@ class Runner:
     limits: Limits = field(default=Limits(), kw_only=True)
     deliveries: int = field(default=DELIVERIES, kw_only=True, validator=gt(0))
     client: ClientLimits = field(default=DEFAULT, kw_only=True)
+    tls: Mapping[str, Destination] = field(factory=dict, kw_only=True)
+    least_tls: Level = field(default=Level.MAY, kw_only=True)
+    roots: Roots | None = field(default=None, kw_only=True)
+    fetch: Fetch | None = field(default=None, kw_only=True)
     _site: Site | None = field(default=None, init=False)
     _sender: Any = field(default=None, init=False)
     _windows: dict[str, Window] = field(factory=dict, init=False)
@@ -97,9 +109,14 @@ class Runner:
     async def start(self, site: Site) -> None:
         """Begin to send."""
         self._site = site
-        self._sender = Sender(site, self.client)
+        self._sender = Sender(site, self.client, self._policies(site))
         self._running = True
         self._loop = Deferred.fromCoroutine(self._run())
+
+    def _policies(self, site: Site) -> Policies:
+        fetch = self.fetch or fetching(site)
+        cache = None if fetch is None or site.resolver is None else PolicyCache(site.resolver, fetch)
+        return Policies(site.resolver, cache, self.tls, self.least_tls, self.roots)
 
     async def stop(self) -> None:
         """Let what is under way finish, within a bound, and give the rest back."""

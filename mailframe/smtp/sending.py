@@ -13,15 +13,17 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mailframe.hooks import Delivery, Failed, Outcome, Retry
+from mailframe.mailauth.tls_policy import Policies, TLSPolicyFailure, TLSRequirement, check, check_unencrypted
+from mailframe.mailauth.tls_results import ResultType
+from mailframe.mailauth.tls_rpt import Collector, TLSSession
 from mailframe.net.client_tls import ClientTLS, peer_chain
 from mailframe.net.conversation import ConversationOver
 from mailframe.net.outgoing import Outgoing, TLSFailed, Unreachable, dial
 from mailframe.site import TCP, UNIX, Site
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
 from mailframe.smtp.client.login import Credentials, log_in
-from mailframe.smtp.client.outcomes import Stale, Unusable, later
+from mailframe.smtp.client.outcomes import Stale, Unusable
 from mailframe.smtp.client.replies import ReplyReader
-from mailframe.smtp.client.security import MAY, Security, TLSRefused
 from mailframe.smtp.client.session import ClientSession, Results
 
 CONNECT_SECONDS = 30.0
@@ -43,12 +45,12 @@ class Host:
 
     @ivar name: its host name, for TLS and for reports.
     @ivar peers: where it listens, in the order to be tried.
-    @ivar security: what TLS must give.
+    @ivar required: what TLS with it must be like.
     """
 
     name: str
     peers: Sequence[TCP | UNIX]
-    security: Security = MAY
+    required: TLSRequirement
 
 
 Hosts = Callable[[], "Awaitable[Sequence[Callable[[], Awaitable[Host]]]]"]
@@ -88,10 +90,14 @@ class Sender:
     Sends, and keeps connections.
 
     @ivar site: the world.
+    @ivar policies: what TLS with servers must be like.
+    @ivar collector: counts how that went; C{None} counts nothing.
     """
 
     site: Site
     limits: ClientLimits = DEFAULT
+    policies: Policies = Policies()
+    collector: Collector | None = None
     idle_seconds: float = IDLE_SECONDS
     idle_connections: int = IDLE_CONNECTIONS
     messages: int = MESSAGES
@@ -178,12 +184,12 @@ class Sender:
         @raise Unusable: it cannot be used.
         """
         try:
-            return await self._connected(host, hop, host.security.wanted)
+            return await self._connected(host, hop, host.required.offers)
         except TLSFailed as error:
-            problem = Retry("4.7.5", f"TLS with {host.name} failed: {error}", host.name)
-            host.security.failed("validation-failure", str(error))
-            if host.security.required or hop.implicit_tls:
-                raise Unusable(problem) from None
+            text = f"TLS with {host.name} failed: {error}"
+            if hop.implicit_tls:
+                raise Unusable(Retry("4.7.5", text, host.name)) from None
+            self._judge(host, lambda: check_unencrypted(host.required, ResultType.VALIDATION_FAILURE, text))
         # Whoever would take no TLS at all is better served than not at all (RFC 7435).
         return await self._connected(host, hop, tls=False)
 
@@ -225,20 +231,40 @@ class Sender:
                 await self._protect(link, host)
                 await session.hello()
                 return
-            problem = later(reply, host.name, "4.7.4")
+            text = f"{host.name} said: {reply}"
         else:
-            problem = Retry("4.7.4", f"{host.name} does not offer TLS", host.name)
-        host.security.failed("starttls-not-supported", problem.text)
-        if host.security.required:
-            raise Unusable(problem)
+            text = f"{host.name} does not offer TLS"
+        self._judge(host, lambda: check_unencrypted(host.required, text=text))
 
     async def _protect(self, link: _Link, host: Host) -> None:
-        connection = link.connection
+        connection, required = link.connection, host.required
         await connection.start_client_tls(self._tls.to(host.name), self.limits.handshake)
+        chain, now = peer_chain(connection.transport), self.site.clock.seconds()
+        self._judge(host, lambda: check(required, chain, (host.name,), now))
+
+    def _judge(self, host: Host, check_it: Callable[[], TLSPolicyFailure | None]) -> None:
+        """
+        Hold a connection to its policy, and count how that went.
+
+        @raise Unusable: nothing may be sent over it.
+        """
         try:
-            host.security.check(peer_chain(connection.transport), self.site.clock.seconds())
-        except TLSRefused as refused:
-            raise Unusable(Retry("4.7.5", f"{host.name}: {refused}", host.name)) from None
+            failure = check_it()
+        except TLSPolicyFailure as error:
+            self._count(host, error)
+            raise Unusable(Retry("4.7.5", str(error), host.name)) from None
+        self._count(host, failure)
+
+    def _count(self, host: Host, failure: TLSPolicyFailure | None) -> None:
+        if self.collector is None:
+            return
+        session = TLSSession(
+            host.required.policy if failure is None else failure.policy,
+            None if failure is None else failure.result,
+            receiving_mx_hostname=host.name,
+            reason="" if failure is None else failure.text,
+        )
+        Deferred.fromCoroutine(self.collector.record(session, self.site.clock.seconds()))
 
     def _connection(self) -> Outgoing:
         return Outgoing(self.site, self._goodbye, self.idle_seconds)

@@ -21,16 +21,23 @@ from mailframe.delivery.mailbox import ToMailbox
 from mailframe.delivery.routes import Route
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
+from mailframe.mailauth.roots import Roots
+from mailframe.mailauth.storage import MemoryReports
+from mailframe.mailauth.tls_policy import Level, TLSRequirement
+from mailframe.mailauth.tls_results import PolicyType, PolicyUsed, ResultType
+from mailframe.mailauth.tls_rpt import Collector, TLSSession
 from mailframe.net import connecting
 from mailframe.site import TCP, UNIX, Site
 from mailframe.smtp import LMTP, MX, Submission
 from mailframe.smtp.client.login import Credentials
 from mailframe.smtp.client.outcomes import Unusable
-from mailframe.smtp.client.security import ENCRYPT, MAY, NONE, Security, TLSRefused
 from mailframe.smtp.sending import Hop, Host, Sender
 from mailframe.spool import Message
 from mailframe.store.memory import MemoryStore
 from mailframe.testing import tls
+
+POLICY = PolicyUsed(PolicyType.NO_POLICY_FOUND, "example.org")
+NONE, MAY, ENCRYPT = (TLSRequirement(level, POLICY) for level in (Level.NONE, Level.MAY, Level.ENCRYPT))
 
 ANN, BOB = (Address(name, "example.org") for name in ("ann", "bob"))
 TEXT = b"Subject: Hello\r\n\r\n.a dot\r\n..two\r\n\r\n.\r\nlast\r\n"
@@ -58,6 +65,17 @@ class Scripted(Protocol):
             self.transport.loseConnection()
 
 
+class Counting(Collector):
+    """Notes sessions."""
+
+    def __init__(self, counted: list[TLSSession]) -> None:
+        super().__init__(MemoryReports())
+        self.counted = counted
+
+    async def record(self, session: TLSSession, now: float) -> None:
+        self.counted.append(session)
+
+
 class SendingTests(TestCase):
     timeout = 60
 
@@ -74,7 +92,8 @@ class SendingTests(TestCase):
             return real(peer, factory, seconds)
 
         self.site = Site("us.example", reactor, connect=connect)
-        self.sender = Sender(self.site)
+        self.counted: list[TLSSession] = []
+        self.sender = Sender(self.site, collector=Counting(self.counted))
         self.addCleanup(lambda: self._stopped())
 
     def _stopped(self) -> Any:
@@ -115,8 +134,8 @@ class SendingTests(TestCase):
 
         return Hop("here", find, **how)
 
-    def host(self, peer: TCP, security: Security = MAY) -> Host:
-        return Host("mx.example.org", [peer], security)
+    def host(self, peer: TCP, required: TLSRequirement = MAY) -> Host:
+        return Host("mx.example.org", [peer], required)
 
     async def send(self, hop: Hop, *to: Address, data: bytes = TEXT) -> dict[Address, Outcome]:
         recipients = tuple(map(Recipient, to or (ANN,)))
@@ -179,7 +198,7 @@ class SendingTests(TestCase):
         assert isinstance(outcome, Delivered)
         [outcome] = (await self.send(evolve(self.hop(self.host(peer, ENCRYPT)), key="other"))).values()
         assert isinstance(outcome, Retry)
-        assert (outcome.status, outcome.text) == ("4.7.4", "mx.example.org does not offer TLS")
+        assert (outcome.status, outcome.text) == ("4.7.5", "mx.example.org does not offer TLS")
 
     async def test_tls_may_be_left_out(self) -> None:
         await self.send(self.hop(self.host(self.serve(MX(self.routes)), NONE)))
@@ -187,37 +206,40 @@ class SendingTests(TestCase):
         assert b"with ESMTP id" in mail.replace(b"\r\n\t", b" ")
 
     async def test_certificates_are_judged_before_anything_is_said(self) -> None:
-        seen: list[Sequence[x509.Certificate]] = []
-
-        def check(chain: Sequence[x509.Certificate], now: float) -> None:
-            seen.append(chain)
-            raise TLSRefused("not the one I know")
-
-        hop = self.hop(self.host(self.serve(MX(self.routes)), Security(required=True, check=check)))
-        [outcome] = (await self.send(hop)).values()
+        peer = self.serve(MX(self.routes))
+        roots = Roots.from_pem(tls.certificate().dumpPEM())
+        required = TLSRequirement(Level.VERIFY, POLICY, ("mx.example.org",), roots=roots)
+        [outcome] = (await self.send(self.hop(self.host(peer, required)))).values()
+        assert isinstance(outcome, Delivered)
+        wrong = evolve(required, names=("other.example.org",))
+        [outcome] = (await self.send(evolve(self.hop(self.host(peer, wrong)), key="wrong"))).values()
         assert isinstance(outcome, Retry)
-        assert (outcome.status, outcome.text) == ("4.7.5", "mx.example.org: not the one I know")
-        assert seen[0][0].subject.rfc4514_string() == "CN=mx.example.org"
-        assert self.inbox() == []
+        assert outcome.status == "4.7.5"
+        assert len(self.inbox()) == 1
+        assert [each.result is None for each in self.counted] == [True, False]
+
+    async def test_a_policy_that_only_tests_is_reported_and_does_not_stop_mail(self) -> None:
+        wrong = TLSRequirement(Level.VERIFY, POLICY, ("other.example.org",), enforced=False)
+        [outcome] = (await self.send(self.hop(self.host(self.serve(MX(self.routes)), wrong)))).values()
+        assert isinstance(outcome, Delivered)
+        assert [each.result is None for each in self.counted] == [False]
 
     async def test_a_server_whose_tls_is_broken_gets_it_in_plain_text_unless_that_was_forbidden(self) -> None:
         peer = self.scripted(b"220 x", b"250-x\r\n250 STARTTLS", b"220 go", b"250 OK", b"354 go", *[b"250 OK"] * 9)
-        said: list[str] = []
-        security = Security(failed=lambda result, _text: said.append(result))
         [outcome] = (await self.send(self.hop(self.host(peer, ENCRYPT)))).values()
         assert isinstance(outcome, Retry)
         assert outcome.status == "4.7.5"
         assert outcome.text.startswith("TLS with mx.example.org failed: ")
-        [outcome] = (await self.send(self.hop(self.host(peer, security)))).values()
+        [outcome] = (await self.send(self.hop(self.host(peer)))).values()
         assert isinstance(outcome, Delivered)
-        assert said == ["validation-failure"]
+        assert [each.result for each in self.counted] == [ResultType.VALIDATION_FAILURE, None]
 
     async def test_a_server_that_refuses_starttls_is_used_without_unless_that_was_forbidden(self) -> None:
         script = [b"220 x", b"250-x\r\n250 STARTTLS", b"454 4.7.0 Not now"]
         script += [b"250 OK", b"250 OK", b"354 go", *[b"250 OK"] * 9]
         [outcome] = (await self.send(self.hop(self.host(self.scripted(*script), ENCRYPT)))).values()
         assert isinstance(outcome, Retry)
-        assert outcome.text == "mx.example.org said: 454 4.7.0 Not now"
+        assert outcome.text.endswith("mx.example.org said: 454 4.7.0 Not now")
         hop = evolve(self.hop(self.host(self.scripted(*script))), key="k")
         [outcome] = (await self.send(hop)).values()
         assert isinstance(outcome, Delivered)

@@ -9,6 +9,7 @@ from attrs import frozen
 from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivery, Failed
+from mailframe.message import sevenbit
 from mailframe.smtp.client.offers import Offers
 from mailframe.spool import FileBody, Message
 from mailframe.xtext import encode, encode_orcpt
@@ -60,7 +61,8 @@ def plan(delivery: Delivery, offers: Offers, peer: str) -> Plan:
     if envelope.require_tls and "REQUIRETLS" not in offers:
         text = f"The sender wants TLS all the way (RFC 8689), and {peer} does not promise it"
         raise CannotCarry(Failed("5.7.30", text, peer))
-    body, chunked = _body(envelope, message, offers, peer)
+    message = _carried(envelope, message, offers, peer)
+    body, chunked = _body(envelope, message, offers)
     parameters = [*_size(message, offers), *body, *_mail_wishes(envelope, offers)]
     parameters += ["SMTPUTF8"] * utf8 + ["REQUIRETLS"] * envelope.require_tls
     sender = "" if envelope.sender is None else str(envelope.sender)
@@ -71,6 +73,31 @@ def plan(delivery: Delivery, offers: Offers, peer: str) -> Plan:
         message,
         chunked,
     )
+
+
+def _carried(envelope: Envelope, message: Message, offers: Offers, peer: str) -> Message:
+    """
+    Return the message as this server can take it (RFC 6152 section 3).
+
+    @raise CannotCarry: it cannot be made so.
+    """
+    binary = envelope.body == "BINARYMIME"
+    if binary and "BINARYMIME" in offers and "CHUNKING" in offers:
+        return message
+    if not binary and ("8BITMIME" in offers or not _declares_8bit(envelope, message)):
+        return message
+    with message.mapped() as body:
+        if not (binary or sevenbit.needs_conversion(message.head, body)):
+            return message
+        try:
+            return Message.from_bytes(b"".join(sevenbit.converted(message.head, body, long_lines=binary)))
+        except sevenbit.Unconvertible as error:
+            text = f"{peer} takes 7 bit only, and the message cannot be made so: {error}"
+            raise CannotCarry(Failed("5.6.3", text, peer)) from None
+
+
+def _declares_8bit(envelope: Envelope, message: Message) -> bool:
+    return envelope.body != "7BIT" or _has_8bit(message)
 
 
 def _line(command: str, parameters: Sequence[str]) -> bytes:
@@ -86,15 +113,13 @@ def _needs_utf8(delivery: Delivery) -> bool:
     return delivery.envelope.smtputf8 and not delivery.message.head.isascii()
 
 
-def _body(envelope: Envelope, message: Message, offers: Offers, peer: str) -> tuple[list[str], bool]:
+def _body(envelope: Envelope, message: Message, offers: Offers) -> tuple[list[str], bool]:
     """Return the BODY parameter, and whether BDAT is to be used."""
-    if envelope.body == "BINARYMIME":
-        if "BINARYMIME" not in offers or "CHUNKING" not in offers:
-            raise CannotCarry(Failed("5.6.3", f"The message has binary parts, and {peer} takes none", peer))
-        return ["BODY=BINARYMIME"], True
     chunked = "CHUNKING" in offers
-    if "8BITMIME" in offers:
-        return (["BODY=8BITMIME"] if envelope.body == "8BITMIME" or _has_8bit(message) else []), chunked
+    if envelope.body == "BINARYMIME" and chunked and "BINARYMIME" in offers:
+        return ["BODY=BINARYMIME"], True
+    if "8BITMIME" in offers and _declares_8bit(envelope, message):
+        return ["BODY=8BITMIME"], chunked
     return [], chunked
 
 
