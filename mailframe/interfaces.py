@@ -356,11 +356,12 @@ class IMailbox(Interface):
 class IChanges(Interface):
     """Optional power of an L{IMailbox}: cheap answers to "what is new?". Without it all entries are compared."""
 
-    def changes(since: int) -> Awaitable[Changes]:
+    def changes(since: int) -> Awaitable[Changes | None]:
         """
-        Return what happened after a mod-sequence.
+        Return what happened after a mod-sequence; all of it, or C{None}: who asks then compares all entries.
 
         @param since: an earlier C{highestmodseq}, at least 1.
+        @return: C{None} when the mailbox has forgotten what went since then; it need not remember for ever.
         """
 
 

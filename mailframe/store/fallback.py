@@ -71,19 +71,24 @@ def _computed(data: bytes, wanted: Sequence[Fact], known: Mapping[Fact, Any]) ->
 
 async def changes(mailbox: IMailbox, state: MailboxState, uids: Sequence[int], flags: Sequence[FlagSet]) -> Changes:
     """
-    Return what happened since a state was read: without L{IChanges}, or without mod-sequences, by comparing all.
+    Return what happened since a state was read: without L{IChanges}, without mod-sequences, or when the mailbox has
+    forgotten what went since then, by comparing all.
 
     @param uids: of the messages there were then, ascending.
     @param flags: of each of them.
     """
     if IChanges.providedBy(mailbox) and state.highestmodseq:
-        found: Changes = await mailbox.changes(state.highestmodseq)
-        return found
+        found: Changes | None = await mailbox.changes(state.highestmodseq)
+        if found is not None:
+            return found
     now = await mailbox.entries()
     before = dict(zip(uids, flags, strict=True))
     entries = now.entries
+    # Flags that changed and changed back are the same, and their mod-sequence is another.
     fresh = [
-        at for at, (uid, value) in enumerate(zip(entries.uids, entries.flags, strict=True)) if before.get(uid) != value
+        at
+        for at, (uid, value, modseq) in enumerate(zip(entries.uids, entries.flags, entries.modseqs, strict=True))
+        if before.get(uid) != value or modseq > state.highestmodseq
     ]
     gone = sorted(before.keys() - set(entries.uids))
     return Changes(now.state, entries.only(fresh), gone)

@@ -39,6 +39,9 @@ from mailframe.spool import Message
 from mailframe.store.fallback import DIGESTED
 from mailframe.store.watching import Watchers
 
+TOMBSTONES = 10_000
+"""Expunged messages that a mailbox remembers."""
+
 _ids = itertools.count(1)
 
 
@@ -68,6 +71,7 @@ class MemoryMailbox:
     _modseq: int = 1
     _recent: int = 1
     _expunged: list[tuple[int, int]] = field(factory=list)
+    _forgotten: int = 0
 
     async def state(self) -> MailboxState:
         """Return the numbers of now."""
@@ -83,8 +87,10 @@ class MemoryMailbox:
         """Return all messages."""
         return Changes(self._state(), self._entries(0), ())
 
-    async def changes(self, since: int) -> Changes:
-        """Return what happened after a mod-sequence."""
+    async def changes(self, since: int) -> Changes | None:
+        """Return what happened after a mod-sequence, if we remember."""
+        if since < self._forgotten:
+            return None
         gone = sorted(uid for modseq, uid in self._expunged if modseq > since)
         return Changes(self._state(), self._entries(since), gone)
 
@@ -146,8 +152,14 @@ class MemoryMailbox:
             for uid in gone:
                 del self._items[uid]
                 self._expunged.append((modseq, uid))
+            self._forget()
             self._changed()
         return gone
+
+    def _forget(self) -> None:
+        if excess := self._expunged[:-TOMBSTONES]:
+            self._forgotten = excess[-1][0]
+            del self._expunged[: len(excess)]
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Copied:
         """Copy messages."""

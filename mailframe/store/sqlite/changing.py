@@ -10,6 +10,7 @@ from mailframe import flagsets
 from mailframe.errors import NoSuchMailbox
 from mailframe.interfaces import DELETED, SEEN, Copied, FlagSet, StoreMode
 from mailframe.sqlite.database import Writer
+from mailframe.store.sqlite.forgetting import remember
 from mailframe.store.sqlite.inserting import release
 
 _IN_RANGE = (
@@ -86,9 +87,7 @@ def expunge(connection: Writer, mailbox: int, uids: Sequence[int], only_deleted:
     )
     gone = [row[0] for row in rows]
     connection.executemany("DELETE FROM item WHERE mailbox = ? AND uid = ?", [(mailbox, uid) for uid in gone])
-    connection.executemany(
-        "INSERT INTO expunged (mailbox, modseq, uid) VALUES (?, ?, ?)", [(mailbox, modseq, uid) for uid in gone]
-    )
+    remember(connection, mailbox, modseq, gone)
     return gone, release(connection, [row[3] for row in rows])
 
 

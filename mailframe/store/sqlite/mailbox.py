@@ -28,6 +28,7 @@ from mailframe.interfaces import (
 from mailframe.spool import Message
 from mailframe.sqlite.database import Writer
 from mailframe.store.sqlite import changing
+from mailframe.store.sqlite.forgetting import FORGOTTEN
 from mailframe.store.sqlite.inserting import Prepared, insert_item, insert_message, stored
 from mailframe.store.sqlite.kept import Kept
 
@@ -94,15 +95,16 @@ class SQLiteMailbox:
 
         return await self.kept.database.scan(all_of_it)
 
-    async def changes(self, since: int) -> Changes:
-        """Return what happened after a mod-sequence."""
+    async def changes(self, since: int) -> Changes | None:
+        """Return what happened after a mod-sequence, if we remember."""
         # Read in this order, a change made between the reads is told twice rather than never.
         read, number = self.kept.database.read, self.number
         state = _state(read(_STATE, (number,)))
         if state.highestmodseq == since:
             return Changes(state, Entries((), (), ()), ())
         entries = _entries(read(_CHANGED, (number, since)))
-        return Changes(state, entries, [uid for (uid,) in read(_EXPUNGED, (number, since))])
+        gone = [uid for (uid,) in read(_EXPUNGED, (number, since))]
+        return None if FORGOTTEN in gone else Changes(state, entries, gone)
 
     async def facts(self, uids: Sequence[int], wanted: Sequence[Fact]) -> Sequence[tuple[Any, ...]]:
         """Return what is known of messages."""
