@@ -56,9 +56,7 @@ class ToMX:
             outcomes.update(await delivery.via.send(delivery.to(recipients), hop))
         return outcomes
 
-    async def _hosts(
-        self, sender: Sender, domain: str, wanted: bool | None
-    ) -> Sequence[Callable[[], Awaitable[Host]]]:
+    async def _hosts(self, sender: Sender, domain: str, wanted: bool | None) -> Sequence[Callable[[], Awaitable[Host]]]:
         site = sender.site
         with _unusable():
             found = await exchangers(_resolver(site), domain, {site.hostname.lower(), *self.ours}, site.random)
@@ -98,7 +96,7 @@ class ToSmarthost:
         C{credentials}).
     @ivar credentials: to log in with.
     @ivar implicit_tls: TLS begins before SMTP does (RFC 8314 3.3).
-    @ivar tls: what TLS must be like; with credentials or implicit TLS, a certificate for its name unless said otherwise.
+    @ivar tls: what TLS must be like; by default, with credentials or implicit TLS, a certificate for its name.
     @ivar source: the address to send from.
     """
 

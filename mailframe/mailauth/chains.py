@@ -51,6 +51,8 @@ def check_chain(chain: Sequence[x509.Certificate], anchors: Store, now: float) -
     @param now: seconds since the epoch.
     @raise CertificateMismatch: it is not, or does not.
     """
+    if not chain:
+        raise CertificateMismatch("The server has no certificate", ResultType.CERTIFICATE_NOT_TRUSTED)
     leaf, *others = chain[:CHAIN_CERTIFICATES]
     moment = datetime.fromtimestamp(now, UTC)
     if not leaf.not_valid_before_utc <= moment <= leaf.not_valid_after_utc:
@@ -96,8 +98,7 @@ def check_names(certificate: x509.Certificate, names: Sequence[str], common_name
     """
     presented = _dns_names(certificate)
     if common_name and not presented:
-        common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        presented = [str(attribute.value) for attribute in common[:NAMES]]
+        presented = _common_names(certificate)
     if not any(name_matches(each, name) for each in presented for name in names):
         text = f"The certificate is not for {' or '.join(names) or 'any name that is known here'}"
         raise CertificateMismatch(text, ResultType.CERTIFICATE_HOST_MISMATCH)
@@ -109,6 +110,14 @@ def _dns_names(certificate: x509.Certificate) -> list[str]:
     except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return []
     return alternatives.get_values_for_type(x509.DNSName)[:NAMES]
+
+
+def _common_names(certificate: x509.Certificate) -> list[str]:
+    try:
+        attributes = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    except ValueError:
+        return []
+    return [str(attribute.value) for attribute in attributes[:NAMES]]
 
 
 def name_matches(pattern: str, host: str) -> bool:

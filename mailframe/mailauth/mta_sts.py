@@ -15,6 +15,8 @@ from mailframe.mailauth.tls_results import ResultType
 
 POLICY_OCTETS = 64 * 1024
 """Octets of a policy file (RFC 8461 3.3)."""
+MX_PATTERNS = 200
+"""Servers that a policy may name."""
 MAX_AGE = 31_557_600
 """Seconds that a policy holds at most: a year (RFC 8461 3.2); what says more is held to this."""
 
@@ -80,6 +82,8 @@ class Policy:
             raise BadPolicy("the mode is none of enforce, testing and none") from None
         if not _SECONDS.fullmatch(fields.get("max_age", "")):
             raise BadPolicy("max_age is not a number of seconds")
+        if len(mx) > MX_PATTERNS:
+            raise BadPolicy("there are too many mx")
         if not mx and mode is not Mode.NONE:
             raise BadPolicy("there is no mx")
         return cls(mode, min(int(fields["max_age"]), MAX_AGE), tuple(map(_pattern, mx)))
@@ -120,15 +124,15 @@ def _fields(octets: bytes) -> tuple[dict[str, str], list[str]]:
 def _pattern(value: str) -> str:
     wildcard = "*." if value.startswith("*.") else ""
     host = value.removeprefix(wildcard).removesuffix(".")
-    if not host.isascii() or not is_host_name(host):
+    if not is_host_name(host):
         raise BadPolicy("an mx is no host name")
     return wildcard + host.lower()
 
 
 def is_host_name(text: str) -> bool:
-    """Say whether a text is a domain, and no address literal."""
+    """Say whether a text is a domain in A-labels, and no address literal."""
     try:
-        return not parse_domain(text).startswith("[")
+        return text.isascii() and not parse_domain(text).startswith("[")
     except ValueError:
         return False
 

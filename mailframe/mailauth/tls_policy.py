@@ -103,6 +103,11 @@ class TLSRequirement:
         return self.level > Level.NONE
 
     @property
+    def server_name(self) -> str:
+        """The name to ask the server for by SNI: that of the TLSA records, or of the server (RFC 7672 8.1)."""
+        return self.names[0] if self.names else ""
+
+    @property
     def demands(self) -> bool:
         """Whether nothing may be delivered without TLS."""
         return self.level >= Level.ENCRYPT and self.enforced
@@ -202,6 +207,9 @@ class _Deciding:
         """
         Return what TLSA records ask for; C{None} when there are none.
 
+        They count even where nobody vouches for the MX record: whoever can forge that can do without them, and others
+        who are in the way cannot.
+
         @raise TLSPolicyFailure: nobody can tell.
         """
         if self.policies.resolver is None:
@@ -259,7 +267,7 @@ class _Deciding:
         """
         if not mx_is_authentic:
             policy = await self.sts_policy()
-            if policy is None or not policy.permits(self.host):
+            if policy is None or policy.mode is Mode.NONE or not policy.permits(self.host):
                 text = f"Nobody vouches that {self.host} is a server of {self.domain}, and the message requires TLS"
                 raise self.failed(ResultType.VALIDATION_FAILURE, text, decided.policy)
         names = decided.names or (self.host,)
@@ -285,7 +293,7 @@ def check(
     """
     Check the certificates of a server after the handshake.
 
-    @param chain: the server's certificate, and those that it sent with it.
+    @param chain: the server's certificate, and those that it sent with it; in a resumed session there are none.
     @param names: host names to look for where the requirement has none.
     @param now: seconds since the epoch.
     @return: a failure that is only to be reported; C{None} when all is well.
@@ -330,8 +338,6 @@ def _verify(required: TLSRequirement, chain: Sequence[x509.Certificate], names: 
     if required.level is Level.DANE:
         dane.verify(required.tlsa, chain, names, now)
     elif required.level is Level.VERIFY:
-        if not chain:
-            raise CertificateMismatch("The server has no certificate", ResultType.CERTIFICATE_NOT_TRUSTED)
         roots = system_roots() if required.roots is None else required.roots
         check_chain(chain, roots.store, now)
         check_names(chain[0], names)

@@ -20,7 +20,9 @@ from mailframe.mailauth.tls_results import PolicyType, PolicyUsed, ResultType
 
 URIS = 10
 """Destinations of one record that reports are sent to."""
-DETAILS = 1_000
+POLICY_LINES = 250
+"""Lines of one policy that a report shows."""
+DETAILS = 300
 """Different results counted for one domain and day; others are counted without their details."""
 DOMAINS = 10_000
 """Domains counted for on one day; there are no reports to others."""
@@ -137,8 +139,8 @@ class TLSSession:
         """Return it with every text cut at L{DETAIL_CHARACTERS}; details of what went well are left out."""
         policy = evolve(
             self.policy,
-            strings=tuple(line[:DETAIL_CHARACTERS] for line in self.policy.strings[:DETAILS]),
-            mx=tuple(pattern[:DETAIL_CHARACTERS] for pattern in self.policy.mx[:DETAILS]),
+            strings=tuple(line[:DETAIL_CHARACTERS] for line in self.policy.strings[:POLICY_LINES]),
+            mx=tuple(pattern[:DETAIL_CHARACTERS] for pattern in self.policy.mx[:POLICY_LINES]),
         )
         if self.result is None:
             return TLSSession(policy)

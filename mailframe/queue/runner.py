@@ -24,11 +24,11 @@ from mailframe.delivery.relay import ToSmarthost
 from mailframe.delivery.routes import Routes, routes
 from mailframe.envelope import Envelope
 from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry, Target
+from mailframe.interfaces import IDeliveryQueue, IPart, Leased, Report, Settlement
 from mailframe.mailauth.https import fetching
 from mailframe.mailauth.policy_cache import Fetch, PolicyCache
 from mailframe.mailauth.roots import Roots
 from mailframe.mailauth.tls_policy import Destination, Level, Policies
-from mailframe.interfaces import IDeliveryQueue, IPart, Leased, Report, Settlement
 from mailframe.queue import attempt
 from mailframe.queue.bounce import written
 from mailframe.queue.concurrency import FORGET_SECONDS, Limits, Window

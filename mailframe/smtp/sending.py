@@ -238,7 +238,7 @@ class Sender:
 
     async def _protect(self, link: _Link, host: Host) -> None:
         connection, required = link.connection, host.required
-        await connection.start_client_tls(self._tls.to(host.name), self.limits.handshake)
+        await connection.start_client_tls(self._tls.to(required.server_name or host.name), self.limits.handshake)
         chain, now = peer_chain(connection.transport), self.site.clock.seconds()
         self._judge(host, lambda: check(required, chain, (host.name,), now))
 

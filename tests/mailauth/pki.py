@@ -44,7 +44,8 @@ class Issued:
 
     @property
     def pem_with_key(self) -> bytes:
-        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + self.pem
+        key: bytes = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return key + self.pem
 
 
 def make(

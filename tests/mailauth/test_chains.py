@@ -80,6 +80,10 @@ def test_what_stands_in_a_certificate_does_not_get_into_the_text() -> None:
     assert "evil" not in str(refused([evil.certificate]))
 
 
+def test_no_certificate_is_a_bad_one() -> None:
+    assert refused([]).result is NOT_TRUSTED
+
+
 def test_a_chain_is_looked_at_up_to_a_limit() -> None:
     fill = [OTHER_ROOT.certificate] * CHAIN_CERTIFICATES
     assert refused([MX.certificate, *fill[1:], MIDDLE.certificate]).result is NOT_TRUSTED
@@ -135,6 +139,13 @@ def test_the_common_name_counts_only_without_dns_names_and_where_it_may() -> Non
 def test_malformed_names_are_none() -> None:
     broken = x509.UnrecognizedExtension(x509.OID_SUBJECT_ALTERNATIVE_NAME, b"\x30\x05\x82\x7fab")
     mismatch(make("mx.example.org", names=[], extensions=[broken]).certificate, "mx.example.org")
+
+
+def test_a_malformed_subject_has_no_name() -> None:
+    der = make("mx.example.org", names=[]).der
+    utf8, bad = b"\x0c\x0emx.example.org", b"\x0c\x0e\xff\xff.example.org"
+    assert utf8 in der
+    mismatch(x509.load_der_x509_certificate(der.replace(utf8, bad)), "mx.example.org", common_name=True)
 
 
 def test_names_are_looked_at_up_to_a_limit() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from cryptography import x509
@@ -222,8 +222,9 @@ def spki(key: Any) -> bytes:
 
 GOOD = tlsa(DANE_EE, SPKI, SHA2_256, MX)
 WIRE = bytes((3, 1, 1)) + GOOD.data
+Zone: TypeAlias = Mapping[str, Mapping[str, Sequence[Any]]]
 HOST, NAME = "mx.example.org", "_25._tcp.mx.example.org"
-SIGNED = {"mx.example.org": {"A": ["192.0.2.1"]}, NAME: {"TLSA": [WIRE, b"\x03"]}}
+SIGNED: Zone = {"mx.example.org": {"A": ["192.0.2.1"]}, NAME: {"TLSA": [WIRE, b"\x03"]}}
 
 
 class LookupTests(SynchronousTestCase):
@@ -239,7 +240,8 @@ class LookupTests(SynchronousTestCase):
         assert self.found(FakeDNS(zone, signed=set(zone)), HOST, 587).records == (GOOD,)
 
     def test_secure_records_of_which_none_is_usable(self) -> None:
-        fake = FakeDNS({**SIGNED, NAME: {"TLSA": [b"\x00\x00\x01" + bytes(32)]}}, signed={HOST, NAME})
+        zone: Zone = {**SIGNED, NAME: {"TLSA": [b"\x00\x00\x01" + bytes(32)]}}
+        fake = FakeDNS(zone, signed={HOST, NAME})
         assert self.found(fake) == DaneResult(Dane.SECURE, HOST, ())
 
     def test_insecure_addresses_have_no_records(self) -> None:
@@ -262,7 +264,11 @@ class LookupTests(SynchronousTestCase):
             assert result.kind is Dane.TEMPORARY
             assert HOST in result.text
 
-    ALIASED = {"mail.example.com": {"CNAME": ["alias.example.com"]}, "alias.example.com": {"CNAME": [HOST]}, **SIGNED}
+    ALIASED: Zone = {
+        "mail.example.com": {"CNAME": ["alias.example.com"]},
+        "alias.example.com": {"CNAME": [HOST]},
+        **SIGNED,
+    }
 
     def test_an_alias_has_the_records_of_what_it_stands_for(self) -> None:
         fake = FakeDNS(self.ALIASED, signed=set(self.ALIASED))
@@ -270,13 +276,13 @@ class LookupTests(SynchronousTestCase):
 
     def test_an_alias_may_have_records_of_its_own(self) -> None:
         own = "_25._tcp.mail.example.com"
-        zone = {**self.ALIASED, own: {"TLSA": [WIRE]}}
+        zone: dict[str, Mapping[str, Sequence[Any]]] = {**self.ALIASED, own: {"TLSA": [WIRE]}}
         del zone[NAME]
         result = self.found(FakeDNS(zone, signed=set(zone)), "mail.example.com")
         assert result == DaneResult(Dane.SECURE, "mail.example.com", (GOOD,))
 
     def test_a_long_chain_of_aliases(self) -> None:
-        hops = {f"a{hop}": {"CNAME": [f"a{hop + 1}"]} for hop in range(ALIASES)}
+        hops: Zone = {f"a{hop}": {"CNAME": [f"a{hop + 1}"]} for hop in range(ALIASES)}
         last = f"a{ALIASES}"
         zone = {**hops, last: {"A": ["192.0.2.1"]}, f"_25._tcp.{last}": {"TLSA": [WIRE]}}
         assert self.found(FakeDNS(zone, signed=set(zone)), "a0").base == last

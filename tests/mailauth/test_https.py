@@ -12,7 +12,6 @@ from twisted.internet.ssl import Certificate as TwistedCertificate
 from twisted.internet.ssl import CertificateOptions, trustRootFromCertificates
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
-from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -38,17 +37,19 @@ class Answering(Resource):
 
     def __init__(self) -> None:
         super().__init__()
-        self.requests: list[tuple[bytes, bytes, bytes | None, bytes | None, bytes]] = []
-        self.status, self.body, self.headers = 200, FILE, {b"Content-Type": b"text/plain; charset=utf-8"}
+        self.requests: list[tuple[bytes, bytes, bytes, bytes, bytes]] = []
+        self.status, self.headers = 200, {b"Content-Type": b"text/plain; charset=utf-8"}
+        self.body: bytes = FILE
+        self.stays_open = False
 
-    def render(self, request: Request) -> Any:
+    def render(self, request: Any) -> Any:
         header = request.requestHeaders.getRawHeaders
-        host, kind = (header(b"host") or [None])[0], (header(b"content-type") or [None])[0]
+        host, kind = header(b"host", [b""])[0], header(b"content-type", [b""])[0]
         self.requests.append((request.method, request.uri, host, kind, request.content.read()))
         request.setResponseCode(self.status)
         for name, value in self.headers.items():
             request.setHeader(name, value)
-        if self.body is None:
+        if self.stays_open:
             request.write(b"version: STSv1\r\n")
             return NOT_DONE_YET
         return self.body
@@ -57,6 +58,7 @@ class Answering(Resource):
 class Raw(Protocol):
     """Answers with octets, whatever they are, and ends or waits for the end."""
 
+    transport: Any
     octets = b""
     closes = True
 
@@ -64,6 +66,10 @@ class Raw(Protocol):
         self.transport.write(self.octets)
         if self.closes:
             self.transport.loseConnection()
+
+
+listener: Any = reactor
+"""The reactor, whose declared type has no TLS."""
 
 
 def roots(*authorities: Issued) -> Any:
@@ -83,7 +89,7 @@ class HTTPSTests(TestCase):
         certificate: Any = server.certificate
         options = CertificateOptions(privateKey=key, certificate=certificate)
         site = factory or Site(self.site)
-        port = reactor.listenSSL(0, site, options, interface="127.0.0.1")
+        port: Any = listener.listenSSL(0, site, options, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         number: int = port.getHost().port
         return number
@@ -106,7 +112,7 @@ class HTTPSTests(TestCase):
 
     async def test_a_policy_is_fetched(self) -> None:
         assert await self.client(self.listen()).fetch_policy("example.org") == FILE
-        assert self.site.requests == [(b"GET", b"/.well-known/mta-sts.txt", HOST.encode(), None, b"")]
+        assert self.site.requests == [(b"GET", b"/.well-known/mta-sts.txt", HOST.encode(), b"", b"")]
 
     async def test_the_cache_of_policies_fetches_by_it(self) -> None:
         self.zone["_mta-sts.example.org"] = {"TXT": [b"v=STSv1; id=1"]}
@@ -124,7 +130,7 @@ class HTTPSTests(TestCase):
 
     async def test_an_address_of_the_other_kind(self) -> None:
         options = CertificateOptions(privateKey=GOOD.key, certificate=GOOD.certificate)  # type: ignore[arg-type]
-        port = reactor.listenSSL(0, Site(self.site), options, interface="::1")
+        port: Any = listener.listenSSL(0, Site(self.site), options, interface="::1")
         self.addCleanup(port.stopListening)
         self.zone[HOST] = {"AAAA": ["::1"]}
         assert await self.client(port.getHost().port).fetch_policy("example.org") == FILE
@@ -163,7 +169,7 @@ class HTTPSTests(TestCase):
 
     async def test_a_server_without_tls(self) -> None:
         factory = Factory.forProtocol(type("Plain", (Raw,), {"octets": b"HTTP/1.1 400 Bad Request\r\n\r\n"}))
-        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        port: Any = listener.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         await self.failed(self.client(port.getHost().port), "certificate", WEBPKI)
 
@@ -172,7 +178,7 @@ class HTTPSTests(TestCase):
         context = options.getContext()
         context.set_min_proto_version(SSL.TLS1_1_VERSION)
         context.set_max_proto_version(SSL.TLS1_1_VERSION)
-        port = reactor.listenSSL(0, Site(self.site), options, interface="127.0.0.1")
+        port: Any = listener.listenSSL(0, Site(self.site), options, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         await self.failed(self.client(port.getHost().port), "certificate", WEBPKI)
 
@@ -200,7 +206,7 @@ class HTTPSTests(TestCase):
     async def test_a_server_that_never_ends_is_left(self) -> None:
         """The connection is gone even though the server does not close it: else the test would leave it behind."""
         port = self.listen()
-        self.site.body = None
+        self.site.stays_open = True
         await self.failed(self.client(port, seconds=0.3), "in time")
         answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\n"
         await self.failed(await self.raw(answer, closes=False, seconds=0.3), "in time")

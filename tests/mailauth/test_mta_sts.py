@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mailframe.mailauth.mta_sts import MAX_AGE, POLICY_OCTETS, BadPolicy, Mode, Policy, policy_id
+from mailframe.mailauth.mta_sts import MAX_AGE, MX_PATTERNS, POLICY_OCTETS, BadPolicy, Mode, Policy, policy_id
 
 # --- the TXT record --------------------------------------------------------------------------------------------------
 
@@ -130,6 +130,13 @@ def test_what_is_no_policy(text: bytes, why: str) -> None:
 
 def test_a_policy_as_long_as_may_be() -> None:
     assert Policy.parse(FILE + b"x: " + b"y" * (POLICY_OCTETS - len(FILE) - 3)) == POLICY
+
+
+def test_a_policy_names_only_so_many_servers() -> None:
+    more = b"mx: mx.example.org\n" * (MX_PATTERNS - 2)
+    assert len(Policy.parse(FILE + more).mx) == MX_PATTERNS
+    with pytest.raises(BadPolicy, match="too many"):
+        Policy.parse(FILE + more + b"mx: mx.example.org")
 
 
 def test_no_policy_takes_long() -> None:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailframe.errors import Temporary
 from mailframe.mailauth import tls_policy
-from mailframe.mailauth.dane import TLSA
+from mailframe.mailauth.dane import DANE_EE, PKIX_EE, SHA2_256, SPKI, TLSA
 from mailframe.mailauth.mta_sts import FetchFailed
 from mailframe.mailauth.policy_cache import PolicyCache
 from mailframe.mailauth.roots import Roots
@@ -28,8 +29,9 @@ from mailframe.mailauth.tls_policy import (
 from mailframe.mailauth.tls_results import PolicyType, PolicyUsed, ResultType
 from mailframe.net.dns import ServerFailed
 from mailframe.testing.dns import FakeDNS
-from tests.mailauth.pki import CHAIN, MX, NOW, OTHER_ROOT, ROOT
-from tests.mailauth.test_dane import DANE_EE, PKIX_EE, SHA2_256, SPKI, tlsa
+from tests.mailauth.pki import CHAIN, MIDDLE, MX, NOW, OTHER_ROOT, ROOT
+from tests.mailauth.test_dane import tlsa
+from tests.net.test_server_tls import shake
 
 DOMAIN, HOST, NAME = "example.org", "mx.example.org", "_25._tcp.mx.example.org"
 ROOTS, OTHER_ROOTS = Roots([ROOT.certificate]), Roots([OTHER_ROOT.certificate])
@@ -224,6 +226,10 @@ class RequirementTests(SynchronousTestCase):
         self.sts("testing", "mx.example.net")
         assert "requires TLS" in self.refused(tls_required=True).text
 
+    def test_a_policy_of_none_vouches_for_nobody(self) -> None:
+        self.sts("none")
+        assert "requires TLS" in self.refused(tls_required=True).text
+
     def test_requiretls_enforces_what_is_only_tested(self) -> None:
         self.sts("testing")
         required = self.required(tls_required=True)
@@ -249,6 +255,11 @@ class RequirementTests(SynchronousTestCase):
     def test_tls_required_no_changes_nothing_that_is_configured(self) -> None:
         self.destinations = {DOMAIN: Destination(Level.ENCRYPT)}
         assert self.required(tls_required=False).demands
+
+
+def test_the_server_is_asked_for_by_name() -> None:
+    assert required(Level.DANE, names=("base.example", "mx.example")).server_name == "base.example"
+    assert required(Level.MAY, names=()).server_name == ""
 
 
 # --- after the handshake ---------------------------------------------------------------------------------------------
@@ -326,3 +337,16 @@ def test_without_tls() -> None:
     failure = check_unencrypted(required(Level.VERIFY, enforced=False), ResultType.VALIDATION_FAILURE, "No handshake")
     assert failure is not None
     assert (failure.result, failure.text) == (ResultType.VALIDATION_FAILURE, "No handshake")
+
+
+def test_what_openssl_gives_after_a_handshake_is_what_is_checked() -> None:
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.use_privatekey(MX.key)
+    context.use_certificate(MX.certificate)
+    context.add_extra_chain_cert(MIDDLE.certificate)
+    client = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
+    shake(client, SSL.Connection(context, None))
+    chain = client.get_peer_cert_chain(as_cryptography=True) or []
+    assert chain == CHAIN
+    assert check(required(Level.VERIFY), chain, [], NOW) is None
+    assert check(required(Level.DANE, tlsa=(RECORD,)), chain, [], NOW) is None

@@ -17,7 +17,7 @@ from mailframe.mailauth.storage import MemoryReports
 from mailframe.mailauth.tls_results import PolicyType, PolicyUsed, ResultType
 from mailframe.mailauth.tls_rpt import (
     DETAIL_CHARACTERS,
-    DETAILS,
+    POLICY_LINES,
     URIS,
     Collector,
     ReportTo,
@@ -174,11 +174,11 @@ class CollectorTests(SynchronousTestCase):
 
     def test_texts_are_bounded(self) -> None:
         long = "x" * (DETAIL_CHARACTERS + 1)
-        policy = evolve(POLICY, strings=(long,) * (DETAILS + 1), mx=(long,) * (DETAILS + 1))
+        policy = evolve(POLICY, strings=(long,) * (POLICY_LINES + 1), mx=(long,) * (POLICY_LINES + 1))
         self.record(Collector(self.storage), evolve(BAD, policy=policy, reason=long, receiving_mx_helo=long))
         [session] = self.counted()
         assert len(session.reason) == len(session.receiving_mx_helo) == DETAIL_CHARACTERS
-        assert len(session.policy.strings) == len(session.policy.mx) == DETAILS
+        assert len(session.policy.strings) == len(session.policy.mx) == POLICY_LINES
         assert len(session.policy.strings[0]) == len(session.policy.mx[0]) == DETAIL_CHARACTERS
 
     def test_domains_are_bounded_for_each_day(self) -> None:

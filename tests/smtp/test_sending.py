@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from attrs import evolve
-from cryptography import x509
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory, Protocol
