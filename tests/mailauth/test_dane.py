@@ -236,7 +236,7 @@ class LookupTests(SynchronousTestCase):
         assert self.found(fake, "MX.example.org.") == DaneResult(Dane.SECURE, HOST, (GOOD,))
 
     def test_another_port(self) -> None:
-        zone = {HOST: {"AAAA": ["2001:db8::1"]}, "_587._tcp.mx.example.org": {"TLSA": [WIRE]}}
+        zone: Zone = {HOST: {"AAAA": ["2001:db8::1"]}, "_587._tcp.mx.example.org": {"TLSA": [WIRE]}}
         assert self.found(FakeDNS(zone, signed=set(zone)), HOST, 587).records == (GOOD,)
 
     def test_secure_records_of_which_none_is_usable(self) -> None:
