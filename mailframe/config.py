@@ -16,7 +16,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 
 from mailframe.address import parse_domain
-from mailframe.interfaces import IAccounts, IKeepsFiles, IPart
+from mailframe.administration import Administered
+from mailframe.interfaces import IAccounts, IDeliveryQueue, IKeepsFiles, IKeepsQueue, IPart
 from mailframe.site import Site
 
 if TYPE_CHECKING:
@@ -186,6 +187,19 @@ class Server:
     def control(self) -> str | None:
         """Path of the control socket; C{None} without data to stand beside."""
         return os.path.join(self.directories[0], CONTROL) if self.directories else None
+
+    @property
+    def administered(self) -> Administered:
+        """What of it the C{mailframe} command looks at and changes."""
+        return Administered(accounts=self.accounts, queue=self.queue)
+
+    @property
+    def queue(self) -> IDeliveryQueue | IKeepsQueue | None:
+        """The queue that a L{mailframe.queue.runner.Runner} empties, or else that of a part, or what keeps it."""
+        sources = [getattr(part, "source", None) for part in self.run]
+        keeping = [part for part in self.run if IKeepsQueue.providedBy(part) or IDeliveryQueue.providedBy(part)]
+        found = [*(source for source in sources if source is not None), *keeping]
+        return found[0] if found else None
 
     @property
     def accounts(self) -> IAccounts | None:

@@ -12,9 +12,8 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from mailframe.administration import Request, perform
+from mailframe.administration import Administered, Request, perform
 from mailframe.errors import MailError
-from mailframe.interfaces import IAccounts
 from mailframe.net.conversation import Conversation
 from mailframe.net.lines import LineTooLong
 from mailframe.net.listening import ConnectionLimits, ConversationFactory
@@ -33,9 +32,9 @@ _log = Logger()
 class ControlConversation(Conversation):
     """Serves one C{mailframe} command."""
 
-    def __init__(self, accounts: IAccounts, clock: IReactorTime) -> None:
+    def __init__(self, administered: Administered, clock: IReactorTime) -> None:
         super().__init__(clock)
-        self.accounts = accounts
+        self.administered = administered
 
     async def converse(self) -> None:
         """Answer requests until the client has no more."""
@@ -62,17 +61,17 @@ class ControlConversation(Conversation):
             return {"error": "the server failed at this; its log says how"}
 
     async def _performed(self, request: Request) -> Any:
-        result = await perform(self.accounts, request)
+        result = await perform(self.administered, request)
         # Neither the password nor anything else the client wrote but the two things that say what was done.
         _log.info("control: {action!r} {address!r}", action=request["do"], address=request.get("address", ""))
         return result
 
 
-def control_factory(accounts: IAccounts, clock: IReactorTime) -> ConversationFactory:
-    """Return what serves the accounts of one server to whoever may open the socket."""
+def control_factory(administered: Administered, clock: IReactorTime) -> ConversationFactory:
+    """Return what serves the data of one server to whoever may open the socket."""
     return ConversationFactory(
         clock,
-        lambda host, port: ControlConversation(accounts, clock),
+        lambda host, port: ControlConversation(administered, clock),
         b'{"error": "too many commands at once"}\r\n',
         ConnectionLimits(CONNECTIONS, CONNECTIONS),
     )

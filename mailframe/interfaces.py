@@ -645,6 +645,12 @@ class IKeepsSpool(Interface):
     spool: Spool = Attribute("Where they wait.")
 
 
+class IKeepsQueue(Interface):
+    """Optional power of an L{IPart}: it keeps a delivery queue."""
+
+    queue: IDeliveryQueue = Attribute("There once it has started.")
+
+
 class IKeepsFiles(Interface):
     """Optional power of an L{IPart}: it keeps files in a directory of its own."""
 

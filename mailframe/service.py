@@ -151,14 +151,14 @@ class ServerService(Service):
         _log.info("{hostname} serves {doors}", hostname=self.server.hostname, doors=doors)
 
     def _bind_control(self) -> None:
-        path, accounts = self.server.control, self.server.accounts
-        if path is None or accounts is None:
+        path, administered = self.server.control, self.server.administered
+        if path is None or not administered:
             return
         if len(os.fsencode(path)) > SOCKET_PATH_OCTETS:
             raise ValueError(f"{path}: too long for a socket: the path of the data may have a few octets less")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # of a server that was killed: the data has a lock, and now it is ours
-        factory = control_factory(accounts, self.site.clock)
+        factory = control_factory(administered, self.site.clock)
         door = Door("control", factory)
         door.bind(UNIXServerEndpoint(self.reactor, path, mode=SOCKET_MODE), factory)
         self._doors.append(door)

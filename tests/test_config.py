@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from mailframe.auth.memory import MemoryAccounts
 from mailframe.config import OverTLS, Server, Service, over_tls
+from mailframe.delivery.relay import ToMX
 from mailframe.interfaces import IKeepsFiles, IPart
+from mailframe.queue.memory import MemoryQueue
+from mailframe.queue.runner import Runner
 from mailframe.site import Site
+from mailframe.sqlite import SQLite
 
 
 class Talk:
@@ -110,3 +115,15 @@ def test_accounts_are_those_of_a_part_or_else_of_a_service() -> None:
     assert Server("h", certificates="/c", listen=listen).accounts is users
     assert Server("h", certificates="/c", run=[both], listen=listen).accounts is both
     assert Server("h", listen=[("tcp:25", TALK)]).accounts is None
+
+
+def test_the_queue_is_that_of_the_runner_or_else_of_a_part() -> None:
+    kept, data = MemoryQueue(Clock()), SQLite("/var/lib/mail")
+    assert Server("h", run=[data, Runner(kept, ToMX())]).queue is kept
+    assert Server("h", run=[Part(), data]).queue is data
+    assert Server("h", run=[Part()]).queue is None
+
+
+def test_what_has_nothing_has_nothing_to_administer() -> None:
+    assert not Server("h", run=[Part()]).administered
+    assert Server("h", run=[Part(), Runner(MemoryQueue(Clock()), ToMX())]).administered

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailframe.address import Address
+from mailframe.administration import Administered
 from mailframe.control import CONNECTIONS, REQUEST_OCTETS, REQUEST_SECONDS, control_factory
 from mailframe.errors import AlreadyExists, NoSuchAccount
 from mailframe.interfaces import IAccounts
@@ -72,7 +73,7 @@ class ControlTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.accounts = Accounts()
         self.clock = Clock()
-        self.factory = control_factory(self.accounts, self.clock)
+        self.factory = control_factory(Administered(accounts=self.accounts), self.clock)
         self.protocol, self.wire = self.connect()
         self.events = EventLoggingObserver()
         globalLogPublisher.addObserver(self.events)
@@ -133,6 +134,12 @@ class ControlTests(SynchronousTestCase):
             self.assertIn(what, self.ask(do, **arguments)["error"])
         self.assertEqual(self.accounts.passwords, {})
 
+    def test_what_the_server_has_not_is_told(self) -> None:
+        self.protocol = control_factory(Administered(), self.clock).buildProtocol(None)
+        self.wire = Wire()
+        self.protocol.makeConnection(self.wire)
+        self.assertEqual(self.ask("user list"), {"error": "this server has no accounts that can be changed here"})
+
     def test_nonsense_is_answered_and_the_next_request_served(self) -> None:
         for octets in (b"\r\n", b"GET / HTTP/1.1\r\n", b"[]\r\n", b'{"do": 1}\r\n', b"\xff\r\n", b"[" * 5000 + b"\r\n"):
             [answer] = self.send(octets)
@@ -185,4 +192,4 @@ class ControlTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stopping_with_nobody_there_is_done_at_once(self) -> None:
-        self.successResultOf(control_factory(self.accounts, self.clock).stop(10))
+        self.successResultOf(control_factory(Administered(accounts=self.accounts), self.clock).stop(10))

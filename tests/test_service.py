@@ -20,16 +20,17 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from mailframe.auth.memory import MemoryAccounts
 from mailframe.config import Server, Service, over_tls
-from mailframe.interfaces import IKeepsFiles, IPart
+from mailframe.interfaces import IKeepsFiles, IKeepsQueue, IPart
 from mailframe.net.certificates import CertificateError, make_self_signed
 from mailframe.net.conversation import Conversation
+from mailframe.queue.memory import MemoryQueue
 from mailframe.service import ServerService, make_directory, real_site
 from mailframe.site import Site
 
@@ -124,6 +125,16 @@ class Data(MemoryAccounts, Part):
         MemoryAccounts.__init__(self)
         Part.__init__(self, "data", [])
         self.directory = directory
+
+
+@implementer(IKeepsFiles, IKeepsQueue)
+class Queues(Part):
+    """Has a directory, and a queue."""
+
+    def __init__(self, directory: str) -> None:
+        Part.__init__(self, "data", [])
+        self.directory = directory
+        self.queue = MemoryQueue(Clock())
 
 
 class Client(Protocol):
@@ -348,6 +359,14 @@ class ServiceTests(TestCase):
         self.assertEqual(json.loads(client.heard), {"ok": []})
         await service.stopService()
         self.assertFalse(os.path.exists(control))
+
+    async def test_a_queue_without_accounts_has_a_control_socket_too(self) -> None:
+        data = str(self.folder / "data")
+        service = await self.running(self.server(Queues(data), listen=[]))
+        client = await connectProtocol(UNIXClientEndpoint(reactor, os.path.join(data, "control")), Client())
+        client.transport.write(b'{"do": "user list"}\r\n')
+        await client.hear(b"no accounts")
+        await service.stopService()
 
     async def test_the_socket_of_a_killed_server_is_no_hindrance(self) -> None:
         data = str(self.folder / "data")

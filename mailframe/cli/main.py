@@ -7,12 +7,10 @@ import is imported by the command that needs it, so that C{--help} is quick.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from mailframe.cli.target import Target
+from mailframe.cli.asking import ask, fail, is_terminal
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,22 +25,6 @@ def main(context: click.Context, data: str | None, config: str | None) -> None:
     if data is not None and config is not None:
         raise click.UsageError("--data and --config exclude each other: the configuration says where the data is")
     context.obj = (data, config)
-
-
-def _ask(context: click.Context, do: str, **arguments: Any) -> Any:
-    """Have something done by whoever has the data open; one line says why it cannot be."""
-    from mailframe.cli.target import CannotDo, find_target
-
-    try:
-        target: Target = find_target(*context.obj)
-        return target.ask({"do": do, **arguments})
-    except CannotDo as error:
-        _fail(str(error))
-
-
-def _fail(why: str) -> None:
-    click.echo(f"mailframe: {why}", err=True)
-    sys.exit(1)
 
 
 # --- users -----------------------------------------------------------------------------------------------------------
@@ -63,7 +45,7 @@ _stdin_option = click.option("--password-stdin", is_flag=True, help="Read the pa
 def user_add(context: click.Context, address: str, password_stdin: bool) -> None:
     """Make an account. Without a password, one is made up and shown."""
     password, made_up = _new_password(password_stdin)
-    _ask(context, "user add", address=address, password=password)
+    ask(context, "user add", address=address, password=password)
     _show_if(made_up, password)
 
 
@@ -71,7 +53,7 @@ def user_add(context: click.Context, address: str, password_stdin: bool) -> None
 @click.pass_context
 def user_list(context: click.Context) -> None:
     """Show all accounts, one a line."""
-    for address in _ask(context, "user list"):
+    for address in ask(context, "user list"):
         click.echo(address)
 
 
@@ -82,7 +64,7 @@ def user_list(context: click.Context) -> None:
 def user_password(context: click.Context, address: str, password_stdin: bool) -> None:
     """Change the password of an account. Without one, one is made up and shown."""
     password, made_up = _new_password(password_stdin)
-    _ask(context, "user password", address=address, password=password)
+    ask(context, "user password", address=address, password=password)
     _show_if(made_up, password)
 
 
@@ -92,9 +74,9 @@ def user_password(context: click.Context, address: str, password_stdin: bool) ->
 @click.pass_context
 def user_remove(context: click.Context, address: str, yes: bool) -> None:
     """Remove an account and all its mail."""
-    if not yes and _is_terminal():
+    if not yes and is_terminal():
         click.confirm(f"Remove {address} and all its mail?", abort=True)
-    _ask(context, "user remove", address=address)
+    ask(context, "user remove", address=address)
 
 
 # --- aliases ---------------------------------------------------------------------------------------------------------
@@ -111,14 +93,14 @@ def alias() -> None:
 @click.pass_context
 def alias_add(context: click.Context, address: str, targets: tuple[str, ...]) -> None:
     """Let mail for ADDRESS go to all TARGETS."""
-    _ask(context, "alias add", address=address, targets=list(targets))
+    ask(context, "alias add", address=address, targets=list(targets))
 
 
 @alias.command("list")
 @click.pass_context
 def alias_list(context: click.Context) -> None:
     """Show all aliases with their targets, one a line."""
-    for address, targets in _ask(context, "alias list"):
+    for address, targets in ask(context, "alias list"):
         click.echo(f"{address} -> {', '.join(targets)}")
 
 
@@ -127,7 +109,7 @@ def alias_list(context: click.Context) -> None:
 @click.pass_context
 def alias_remove(context: click.Context, address: str) -> None:
     """Remove an alias."""
-    _ask(context, "alias remove", address=address)
+    ask(context, "alias remove", address=address)
 
 
 # --- configurations --------------------------------------------------------------------------------------------------
@@ -144,7 +126,7 @@ def init(directory: str, domain: str, hostname: str | None) -> None:
     try:
         file = write_configuration(directory, domain, hostname or f"mx.{domain}")
     except (AlreadyThere, ValueError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
     else:
         click.echo(f"{file} is written. Read it, then: twistd -n mailframe --config {file}")
 
@@ -170,7 +152,7 @@ def _new_password(from_stdin: bool) -> tuple[str, bool]:
     """Return a password, and whether nobody knows it yet."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n"), False
-    if _is_terminal():
+    if is_terminal():
         typed = click.prompt(
             "Password (empty: make one up)", default="", hide_input=True, show_default=False, confirmation_prompt=True
         )
@@ -179,10 +161,6 @@ def _new_password(from_stdin: bool) -> tuple[str, bool]:
     from mailframe.passwords import make_up
 
     return make_up(), True
-
-
-def _is_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 def _show_if(made_up: bool, password: str) -> None:

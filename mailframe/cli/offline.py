@@ -1,60 +1,66 @@
-"""Accounts changed on the data itself, while no server has it open."""
+"""A server's data looked at and changed while no server has it open."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from attrs import frozen
 
-from mailframe.administration import Request, perform
+from mailframe.administration import Administered, Request, perform
 from mailframe.cli.target import CannotDo
 from mailframe.config import Server
 from mailframe.config_file import ConfigError, load
 from mailframe.errors import MailError
 from mailframe.inline import inline_site, now
-from mailframe.interfaces import IAccounts, IPart
+from mailframe.interfaces import IPart
 
 
 @frozen
 class Stopped:
-    """Accounts that no server has open; C{part} is what has to run meanwhile, if anything."""
+    """What no server has open; those of it that are parts run meanwhile."""
 
-    accounts: IAccounts
-    part: IPart | None
+    administered: Administered
 
     def ask(self, request: Request) -> Any:
         """Do it here and now."""
         try:
-            if self.part is None:
-                return now(perform(self.accounts, request))
-            now(self.part.start(inline_site()))
-            try:
-                return now(perform(self.accounts, request))
-            finally:
-                now(self.part.stop())
+            with _started(self.administered):
+                return now(perform(self.administered, request))
         except (MailError, OSError) as error:
             raise CannotDo(str(error) or type(error).__name__) from None
 
 
+@contextmanager
+def _started(administered: Administered) -> Iterator[None]:
+    started: list[IPart] = []
+    try:
+        for part in administered.parts:
+            if IPart.providedBy(part) and not any(part is each for each in started):
+                now(part.start(inline_site()))
+                started.append(part)
+        yield
+    finally:
+        for part in reversed(started):
+            now(part.stop())
+
+
 def unconfigured(directory: str) -> Stopped:
-    """Return the accounts of a server that runs without a configuration."""
+    """Return the data of a server that runs without a configuration."""
     from mailframe.sqlite import SQLite  # the heaviest import of all
 
     data = SQLite(directory)
-    return Stopped(data, data)
+    return Stopped(Administered(accounts=data, queue=data))
 
 
 def configured(file: str) -> Stopped:
     """
-    Return the accounts of a configured server.
+    Return the data of a configured server.
 
-    @raise CannotDo: the configuration is wrong, or has no accounts that can be changed.
+    @raise CannotDo: the configuration is wrong.
     """
-    server = _loaded(file)
-    accounts = server.accounts
-    if accounts is None:
-        raise CannotDo(f"{file}: this server has no accounts that can be changed here")
-    return Stopped(accounts, accounts if IPart.providedBy(accounts) else None)
+    return Stopped(_loaded(file).administered)
 
 
 def configured_control(file: str) -> str | None:

@@ -21,7 +21,7 @@ class CannotDo(Exception):
 
 
 class Target(Protocol):
-    """Somebody who can change accounts."""
+    """Somebody who can look at and change what a server has."""
 
     def ask(self, request: Request) -> Any:
         """

@@ -27,6 +27,7 @@ from mailframe.interfaces import (
     Identity,
     IDirectory,
     IKeepsFiles,
+    IKeepsQueue,
     IKeepsSpool,
     IMailStore,
     IPart,
@@ -49,7 +50,9 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(path)
 
 
-@implementer(IMailStore, IBulkDelivery, IAuthenticator, IDirectory, IAccounts, IPart, IKeepsFiles, IKeepsSpool)
+@implementer(
+    IMailStore, IBulkDelivery, IAuthenticator, IDirectory, IAccounts, IPart, IKeepsFiles, IKeepsQueue, IKeepsSpool
+)
 @define(eq=False)
 class SQLite:
     """

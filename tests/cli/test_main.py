@@ -60,7 +60,7 @@ def test_made_up_passwords_differ() -> None:
 def test_passwords_are_asked_for_twice_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     from mailframe.cli import main as module
 
-    monkeypatch.setattr(module, "_is_terminal", lambda: True)
+    monkeypatch.setattr(module, "is_terminal", lambda: True)
     done = Done()
     result = run(monkeypatch, done, "user", "add", "a@b", stdin="one\ntwo\nthree\nthree\n")
     assert result.exit_code == 0
@@ -90,7 +90,7 @@ def test_aliases_are_added_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_removing_a_user_is_confirmed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     from mailframe.cli import main as module
 
-    monkeypatch.setattr(module, "_is_terminal", lambda: True)
+    monkeypatch.setattr(module, "is_terminal", lambda: True)
     done = Done()
     assert run(monkeypatch, done, "user", "remove", "a@b", stdin="n\n").exit_code == 1
     assert done.asked == []

@@ -1,4 +1,4 @@
-"""Accounts changed on the data itself: in SQLite, and in a password file that a running server will read again."""
+"""Data changed while no server has it open: in SQLite, and in a password file that a running server will read again."""
 
 from __future__ import annotations
 

@@ -100,4 +100,4 @@ def test_a_wrong_configuration_is_told(folder: Path) -> None:
 def test_a_server_without_accounts_is_told(folder: Path) -> None:
     (folder / "mail.py").write_text("from mailframe import Server\nserver = Server('h')\n")
     with pytest.raises(CannotDo, match="has no accounts that can be changed"):
-        find_target(None, str(folder / "mail.py"))
+        find_target(None, str(folder / "mail.py")).ask({"do": "user list"})
