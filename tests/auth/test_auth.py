@@ -20,81 +20,21 @@ from mailframe.auth.memory import MemoryAccounts
 from mailframe.auth.password_file import BadFile, PasswordFile, parse
 from mailframe.auth.throttle import Throttle, ThrottleLimits
 from mailframe.auth.verifying import Verifier
-from mailframe.errors import AlreadyExists, BadCredentials, NoSuchAccount, Temporary
+from mailframe.errors import BadCredentials, Temporary
 from mailframe.hooks import Client
-from mailframe.interfaces import AccountEntry, AliasEntry, Password
+from mailframe.interfaces import AliasEntry, Password
 from mailframe.net.tls import TLSInfo
 from mailframe.sasl.exchange import Cancelled
 from mailframe.site import Site
 from mailframe.sqlite import SQLite
+from mailframe.testing.accounts import AccountsContract, raises
 from tests.temporary import path_for
 
-ANN, BOB, INFO = map(Address.parse, ("Ann@Example.org", "bob@example.org", "info@example.org"))
-
-
-class AccountsContract:
-    """What every kind of accounts promises."""
-
-    async def make(self) -> Any:
-        raise NotImplementedError("a contract is tested on some accounts")
-
-    async def _raises(self, kind: type[Exception], awaitable: Any) -> None:
-        try:
-            await awaitable
-        except kind:
-            return
-        raise AssertionError(f"{kind.__name__} was not raised")
-
-    async def test_the_right_password_lets_in_and_no_other(self) -> None:
-        users = await self.make()
-        await users.add_account(ANN, "secret")
-        identity = await users.authenticate(Password("aNN@example.ORG", "secret"))
-        assert identity.account == "ann@example.org"
-        for wrong in (Password("ann@example.org", "Secret"), Password("eve@example.org", "secret"), Password("x", "y")):
-            await self._raises(BadCredentials, users.authenticate(wrong))
-
-    async def test_a_changed_password_replaces_the_old_one_at_once(self) -> None:
-        users = await self.make()
-        await users.add_account(ANN, "old")
-        await users.authenticate(Password("ann@example.org", "old"))
-        await users.set_password(ANN, "new")
-        await self._raises(BadCredentials, users.authenticate(Password("ann@example.org", "old")))
-        await users.authenticate(Password("ann@example.org", "new"))
-        await self._raises(NoSuchAccount, users.set_password(BOB, "x"))
-
-    async def test_accounts_are_listed_and_removed(self) -> None:
-        users = await self.make()
-        await users.add_account(BOB, "b")
-        await users.add_account(ANN, "a")
-        await self._raises(AlreadyExists, users.add_account(ANN, "a"))
-        assert [str(each).lower() for each in await users.accounts()] == ["ann@example.org", "bob@example.org"]
-        await users.remove_account(ANN)
-        await self._raises(NoSuchAccount, users.remove_account(ANN))
-        assert await users.find(ANN) is None
-
-    async def test_addresses_are_found_without_case_and_with_subaddresses(self) -> None:
-        users = await self.make()
-        await users.add_account(ANN, "a")
-        for text in ("ann@example.org", "ANN@EXAMPLE.ORG", "ann+lists@example.org"):
-            assert await users.find(Address.parse(text)) == AccountEntry("ann@example.org")
-        assert await users.find(Address.parse("+ann@example.org")) is None
-
-    async def test_aliases(self) -> None:
-        users = await self.make()
-        await users.add_account(ANN, "a")
-        await users.add_alias(INFO, [ANN, BOB])
-        await self._raises(AlreadyExists, users.add_alias(INFO, [ANN]))
-        await self._raises(AlreadyExists, users.add_account(INFO, "x"))
-        entry = await users.find(INFO)
-        assert isinstance(entry, AliasEntry)
-        assert list(entry.targets) == [ANN, BOB]
-        assert [(str(name), list(targets)) for name, targets in await users.aliases()] == [(str(INFO), [ANN, BOB])]
-        await users.remove_alias(INFO)
-        await self._raises(NoSuchAccount, users.remove_alias(INFO))
+ANN, BOB = map(Address.parse, ("ann@example.org", "bob@example.org"))
 
 
 class MemoryAccountsTests(AccountsContract, TestCase):
-    async def make(self) -> Any:
+    async def make_accounts(self) -> Any:
         return MemoryAccounts()
 
     async def test_a_catch_all_catches_who_is_unknown(self) -> None:
@@ -103,7 +43,7 @@ class MemoryAccountsTests(AccountsContract, TestCase):
 
 
 class SQLiteAccountsTests(AccountsContract, TestCase):
-    async def make(self) -> Any:
+    async def make_accounts(self) -> Any:
         data = SQLite(path_for(self))
         await data.start(Site("mx.example.org", Clock()))
         self.addCleanup(data.stop)
@@ -111,7 +51,7 @@ class SQLiteAccountsTests(AccountsContract, TestCase):
 
 
 class PasswordFileTests(AccountsContract, TestCase):
-    async def make(self) -> Any:
+    async def make_accounts(self) -> Any:
         path = path_for(self)
         Path(path).touch()
         users = PasswordFile(path)
@@ -119,21 +59,21 @@ class PasswordFileTests(AccountsContract, TestCase):
         return users
 
     async def test_a_file_changed_by_hand_is_read_again(self) -> None:
-        users = await self.make()
+        users = await self.make_accounts()
         Path(users.path).write_text(f"ann@example.org: {hashing.hash_password('x')}\n@example.org = ann@example.org\n")
         assert await users.find(BOB) == AliasEntry((Address.parse("ann@example.org"),))
         Path(users.path).write_text("nonsense\n")
-        await self._raises(Temporary, users.find(BOB))
+        await raises(Temporary, users.find(BOB))
         os.unlink(users.path)
-        await self._raises(Temporary, users.find(BOB))
+        await raises(Temporary, users.find(BOB))
         await users.stop()
 
     async def test_a_file_that_cannot_be_written_is_told(self) -> None:
-        users = await self.make()
+        users = await self.make_accounts()
         await users.find(BOB)
         users.path, real = os.path.join(users.path, "x"), users.path
         users._stamp = None
-        await self._raises(Temporary, users.find(ANN))
+        await raises(Temporary, users.find(ANN))
         users.path = real
 
 
