@@ -12,6 +12,9 @@ from mailframe.interfaces import Leased, Settlement
 from mailframe.queue.bounce import News
 from mailframe.queue.schedule import Schedule
 
+RETURNED = Failed("5.7.1", "The message was returned by the administrator of this server")
+"""The outcome for what an administrator sends back."""
+
 
 @frozen
 class Consequences:
@@ -37,11 +40,6 @@ def consequences(
         return Consequences(Settlement(outcome, due, warned=leased.warned or warn), news)
     kind = "failed" if isinstance(outcome, Failed) else success(outcome)
     return Consequences(Settlement(outcome), news_of(leased.envelope, recipient, kind, outcome))
-
-
-def returned(leased: Leased) -> Failed:
-    """Return the outcome for what an administrator sends back."""
-    return Failed("5.7.1", "The message was returned by the administrator of this server")
 
 
 def _given_up(last: Retry, seconds: float) -> Failed:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 from attrs.validators import gt
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -46,17 +46,29 @@ ATTEMPT_SECONDS = 3000.0
 """How long one delivery may take: the sum of what RFC 5321 4.5.3.2 lets a slow server have, and no server needs."""
 LEASE_SECONDS = 3600.0
 """How long a recipient is lent: longer than an attempt, or two would be made at once."""
+PATIENCE_SECONDS = LEASE_SECONDS - ATTEMPT_SECONDS - 60.0
+"""How long what is lent may wait for its destination: an attempt that began later might end, or be recorded, when the
+lease is over and somebody else has begun another one."""
 STOP_SECONDS = 5.0
 """How long deliveries under way may go on when the server stops."""
 TROUBLE_SECONDS = 10.0
 """How long to wait when the queue itself does not work."""
 
-_NO_ROUTE = Failed("5.4.4", "No route leads to this address")
 
 _log = Logger()
 
-Group = Sequence[Leased]
-"""Recipients of one message, and one destination."""
+
+@frozen(eq=False)
+class Group:
+    """
+    Recipients of one message and one destination that go one way.
+
+    @ivar latest: when the attempt is to begin at the latest.
+    """
+
+    leased: Sequence[Leased]
+    target: Target
+    latest: float
 
 
 @implementer(IDeliveryQueue, IPart)
@@ -91,6 +103,7 @@ class Runner:
     _sender: Any = field(default=None, init=False)
     _windows: dict[str, Window] = field(factory=dict, init=False)
     _waiting: dict[str, deque[Group]] = field(factory=dict, init=False)
+    _late: list[int] = field(factory=list, init=False)
     _active: int = field(default=0, init=False)
     _wake: Deferred[None] | None = field(default=None, init=False)
     _woken: bool = field(default=False, init=False)
@@ -198,12 +211,15 @@ class Runner:
         """Lend for one destination, and start what may start; return whether there may be more to lend."""
         self._woken = False
         self._start_what_may()
+        if self._late:
+            late, self._late = self._late, []
+            await self.queue.give_back(late)
         if self._active >= self.deliveries:
             return False
         now = self._now
         leased = await self.queue.lease(now, now + LEASE_SECONDS, RECIPIENTS, self._busy(now))
-        for group in _groups(leased):
-            self._waiting.setdefault(_destination(group[0]), deque()).append(group)
+        for group in self._groups(leased, now + PATIENCE_SECONDS):
+            self._waiting.setdefault(_destination(group.leased[0]), deque()).append(group)
         self._start_what_may()
         return bool(leased)
 
@@ -251,14 +267,21 @@ class Runner:
             if window is None:
                 window = self._windows[destination] = Window(self.limits)
             while groups and self._active < self.deliveries and window.has_room(self._now):
-                self._active += 1
-                window.start(self._now)
-                under_way = Deferred.fromCoroutine(self._attempt(groups.popleft(), window))
-                if not under_way.called:
-                    self._under_way.add(under_way)
-                    under_way.addCallback(self._over, under_way)
+                self._start(groups.popleft(), window)
             if not groups:
                 del self._waiting[destination]
+
+    def _start(self, group: Group, window: Window) -> None:
+        """Begin an attempt, unless it is so late that it has to be lent anew."""
+        if self._now > group.latest:
+            self._late += [each.key for each in group.leased]
+            return
+        self._active += 1
+        window.start(self._now)
+        under_way = Deferred.fromCoroutine(self._attempt(group, window))
+        if not under_way.called:
+            self._under_way.add(under_way)
+            under_way.addCallback(self._over, under_way)
 
     def _over(self, _done: None, ended: Deferred[None]) -> None:
         self._under_way.discard(ended)
@@ -267,9 +290,9 @@ class Runner:
         try:
             outcomes = await self._outcomes(group)
         except Exception:
-            _log.failure("{message} attempt failed", message=group[0].id)
-            outcomes = dict.fromkeys((each.key for each in group), Retry())
-        self._record(group, outcomes)
+            _log.failure("{message} attempt failed", message=group.leased[0].id)
+            outcomes = dict.fromkeys((each.key for each in group.leased), Retry())
+        self._record(group.leased, outcomes)
         self._active -= 1
         _learn(window, outcomes.values(), self._now)
         if self._running:
@@ -277,39 +300,43 @@ class Runner:
         elif not self._active and self._idle is not None and not self._idle.called:
             self._idle.callback(None)
 
-    async def _outcomes(self, group: Group) -> Mapping[int, Outcome]:
-        assert self._site is not None
-        back = {each.key: attempt.returned(each) for each in group if each.returned}
-        targets: list[tuple[Leased, Target]] = []
-        nowhere: dict[int, Outcome] = {}
-        for each in group:
-            if each.key in back:
-                continue
-            target = ToSmarthost(each.route) if each.route else self.routes.find(_address(each))
-            if target is None:
-                nowhere[each.key] = _NO_ROUTE
-            else:
-                targets.append((each, target))
-        if not targets:
-            return {**back, **nowhere}
-        recipients = tuple(each.envelope.recipients[0] for each, _target in targets)
-        delivery = Delivery(group[0].id, group[0].envelope, recipients, group[0].message, via=self._sender)
-        pairs = [(each.envelope.recipients[0], target) for each, target in targets]
-        handed = await hand(delivery, pairs, self._clock, ATTEMPT_SECONDS)
-        tried = {each.key: outcome for (each, _target), (_who, outcome) in zip(targets, handed, strict=True)}
-        return {**back, **nowhere, **tried}
+    def _groups(self, leased: Sequence[Leased], latest: float) -> Iterable[Group]:
+        """Return what can go together: an address may be there twice, once with a route that was chosen by hand."""
+        groups: dict[tuple[str, str, int], tuple[Target, list[Leased]]] = {}
+        for each in leased:
+            target, route = self._target(each), "" if each.returned else each.route
+            key = each.id, route, 0 if route else id(target)
+            groups.setdefault(key, (target, []))[1].append(each)
+        return [Group(found, target, latest) for target, found in groups.values()]
 
-    def _record(self, group: Group, outcomes: Mapping[int, Outcome]) -> None:
+    def _target(self, leased: Leased) -> Target:
+        if leased.returned:
+            return _give_up
+        try:
+            return ToSmarthost(leased.route) if leased.route else self.routes.find(_address(leased)) or _find_no_route
+        except Exception:
+            _log.failure("{message} cannot be routed", message=leased.id)
+            return _try_later
+
+    async def _outcomes(self, group: Group) -> Mapping[int, Outcome]:
+        first = group.leased[0]
+        recipients = tuple(each.envelope.recipients[0] for each in group.leased)
+        delivery = Delivery(first.id, first.envelope, recipients, first.message, via=self._sender)
+        targets = [(each, group.target) for each in recipients]
+        handed = await hand(delivery, targets, self._clock, ATTEMPT_SECONDS)
+        return {each.key: outcome for each, (_who, outcome) in zip(group.leased, handed, strict=True)}
+
+    def _record(self, leased: Sequence[Leased], outcomes: Mapping[int, Outcome]) -> None:
         assert self._site is not None
         now, news = self._now, []
-        for each in group:
+        for each in leased:
             schedule = self.schedules.of(_destination(each))
             follows = attempt.consequences(each, outcomes[each.key], now, schedule, self._site.random)
             self._settled[each.key] = follows.settlement
             if follows.news is not None:
                 news.append(follows.news)
             _tell(each, follows.settlement)
-        first = group[0]
+        first = leased[0]
         for told in attempt.by_kind(news):
             self._reports.append(written(told, first.envelope, first.message, first.queued, self._site))
         if not self._settling:
@@ -332,10 +359,22 @@ class Runner:
 
     async def _give_back(self) -> None:
         """Return what was lent and not begun."""
-        waiting = [each.key for groups in self._waiting.values() for group in groups for each in group]
+        waiting = [each.key for groups in self._waiting.values() for group in groups for each in group.leased]
         self._waiting.clear()
         if waiting:
             await self.queue.give_back(waiting)
+
+
+def _find_no_route(_delivery: Delivery) -> Outcome:
+    return Failed("5.4.4", "No route leads to this address")
+
+
+def _give_up(_delivery: Delivery) -> Outcome:
+    return attempt.RETURNED
+
+
+def _try_later(_delivery: Delivery) -> Outcome:
+    return Retry()
 
 
 def _destination(leased: Leased) -> str:
@@ -344,14 +383,6 @@ def _destination(leased: Leased) -> str:
 
 def _address(leased: Leased) -> Address:
     return leased.envelope.recipients[0].address
-
-
-def _groups(leased: Sequence[Leased]) -> Iterable[Group]:
-    """Yield the recipients of each message together: those with one route, since an address may be there twice."""
-    groups: dict[tuple[str, str], list[Leased]] = {}
-    for each in leased:
-        groups.setdefault((each.id, each.route), []).append(each)
-    return groups.values()
 
 
 def _learn(window: Window, outcomes: Iterable[Outcome], now: float) -> None:

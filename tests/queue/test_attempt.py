@@ -8,7 +8,7 @@ from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Action, Delivered, Failed, Outcome, Retry
 from mailframe.interfaces import Leased, Settlement
-from mailframe.queue.attempt import Consequences, by_kind, consequences, returned
+from mailframe.queue.attempt import RETURNED, Consequences, by_kind, consequences
 from mailframe.queue.schedule import DAY, HOUR, Schedule
 from mailframe.spool import Message
 
@@ -100,4 +100,4 @@ def test_news_of_one_message_go_into_one_report_for_each_kind() -> None:
 
 
 def test_an_administrator_may_send_it_back() -> None:
-    assert told(leased(), returned(leased())) == "failed"
+    assert told(leased(), RETURNED) == "failed"

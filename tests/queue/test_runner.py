@@ -17,7 +17,7 @@ from mailframe.errors import Temporary
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
 from mailframe.queue.concurrency import Limits
 from mailframe.queue.memory import MemoryQueue
-from mailframe.queue.runner import STOP_SECONDS, TROUBLE_SECONDS, Runner
+from mailframe.queue.runner import LEASE_SECONDS, PATIENCE_SECONDS, STOP_SECONDS, TROUBLE_SECONDS, Runner
 from mailframe.queue.schedule import DAY, HOUR, MINUTE, Schedule, Schedules
 from mailframe.site import Site
 from mailframe.spool import Message
@@ -39,6 +39,10 @@ class Place:
         self.asked.append((self.clock.seconds(), delivery.id, [each.address.local for each in delivery.recipients]))
         self.bodies.append(bytes(delivery.message))
         return self.answer(delivery)
+
+
+def _to(*to: str) -> Envelope:
+    return Envelope(Address.parse("me@example.net"), tuple(Recipient(Address.parse(each)) for each in to))
 
 
 class RunnerTests(SynchronousTestCase):
@@ -282,6 +286,44 @@ class RunnerTests(SynchronousTestCase):
         self.advance(2 * HOUR)
         assert len(self.place.asked) == 2
         assert self.empty()
+
+    def test_what_has_waited_for_long_is_lent_anew_before_it_goes(self) -> None:
+        """Its first lease could end within the attempt, and then another runner would begin one too."""
+        self.start(limits=Limits(first=1, most=1))
+        end: Deferred[Any] = Deferred()
+        self.place.answer = lambda _delivery: end
+        self.put("ann@a.example")
+        self.put("ann@a.example", "bob@a.example", id="m2")
+        self.advance(PATIENCE_SECONDS + 1)
+        self.place.answer = lambda _delivery: Deferred()
+        end.callback(Delivered())
+        assert [to for _when, _id, to in self.place.asked] == [["ann"], ["ann", "bob"]]
+        self.clock.rightNow += LEASE_SECONDS - 1  # nothing happens meanwhile
+        assert self.now(self.queue.lease(self.clock.seconds(), 1e9, 100)) == []
+        self.clock.rightNow += 2
+        assert len(self.now(self.queue.lease(self.clock.seconds(), 1e9, 100))) == 2
+
+    def test_a_route_that_raises_is_tried_again(self) -> None:
+        def broken(_address: Address) -> bool:
+            raise RuntimeError("oh")
+
+        self.routes = [Route(broken, self.place)]
+        self.start()
+        self.put("ann@a.example")
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
+        assert self.now(self.queue.next_due(0.0)) >= self.clock.seconds() + 5 * MINUTE
+
+    def test_what_an_administrator_decides_counts(self) -> None:
+        self.start()
+        self.now(self.queue.put("m1", _to("dan@b.example", "eve@b.example", "fay@b.example"), MESSAGE, 2e6))
+        settle = "UPDATE queued_recipient SET due = 0, returned = recipient LIKE '%dan%', route = ?"
+        self.now(self.queue.database.write(lambda connection: connection.execute(settle, ("no host",)) and None))
+        self.now(self.queue.database.write(lambda connection: connection.execute("UPDATE flow SET due = 0") and None))
+        self.runner.wake()
+        assert len(self.flushLoggedErrors(ValueError)) == 2
+        [body] = self.reports.bodies
+        assert b"Final-Recipient: rfc822; dan@b.example\r\nAction: failed\r\nStatus: 5.7.1\r\n" in body
+        assert self.place.asked == []
 
     def test_a_stop_lets_finish_what_is_under_way_and_gives_the_rest_back(self) -> None:
         self.start(limits=Limits(first=1))
