@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 from attrs.validators import gt
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -20,18 +20,17 @@ from zope.interface import implementer
 
 from mailframe.address import Address
 from mailframe.delivery.handing import hand
-from mailframe.delivery.relay import ToSmarthost
 from mailframe.delivery.routes import Routes, routes
 from mailframe.envelope import Envelope
-from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry, Target
+from mailframe.hooks import Delivered, Delivery, Outcome, Retry
 from mailframe.interfaces import IDeliveryQueue, IPart, Leased, Report, Settlement
 from mailframe.mailauth.https import fetching
 from mailframe.mailauth.policy_cache import Fetch, PolicyCache
 from mailframe.mailauth.roots import Roots
 from mailframe.mailauth.tls_policy import Destination, Level, Policies
-from mailframe.queue import attempt
-from mailframe.queue.bounce import written
 from mailframe.queue.concurrency import FORGET_SECONDS, Limits, Window
+from mailframe.queue.grouping import Group, grouped
+from mailframe.queue.recording import Recording
 from mailframe.queue.schedule import Schedules
 from mailframe.site import Site
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
@@ -56,19 +55,6 @@ TROUBLE_SECONDS = 10.0
 
 
 _log = Logger()
-
-
-@frozen(eq=False)
-class Group:
-    """
-    Recipients of one message and one destination that go one way.
-
-    @ivar latest: when the attempt is to begin at the latest.
-    """
-
-    leased: Sequence[Leased]
-    target: Target
-    latest: float
 
 
 @implementer(IDeliveryQueue, IPart)
@@ -111,11 +97,8 @@ class Runner:
     _running: bool = field(default=False, init=False)
     _loop: Deferred[None] | None = field(default=None, init=False)
     _idle: Deferred[None] | None = field(default=None, init=False)
-    _settled: dict[int, Settlement] = field(factory=dict, init=False)
-    _reports: list[Report] = field(factory=list, init=False)
     _under_way: set[Deferred[None]] = field(factory=set, init=False)
-    _settling: bool = field(default=False, init=False)
-    _recorded: Deferred[None] | None = field(default=None, init=False)
+    _recording: Any = field(default=None, init=False)
 
     # --- IPart ----------------------------------------------------------------------------------------------------
 
@@ -123,6 +106,7 @@ class Runner:
         """Begin to send."""
         self._site = site
         self._sender = Sender(site, self.client, self._policies(site))
+        self._recording = Recording(self.queue, site, self.schedules, self.wake)
         self._running = True
         self._loop = Deferred.fromCoroutine(self._run())
 
@@ -145,8 +129,7 @@ class Runner:
             for late in list(self._under_way):
                 late.cancel()
         await self._sender.stop()
-        if self._recorded is not None:
-            await self._recorded
+        await self._recording.end()
         self._windows.clear()
 
     # --- IDeliveryQueue -------------------------------------------------------------------------------------------
@@ -218,7 +201,7 @@ class Runner:
             return False
         now = self._now
         leased = await self.queue.lease(now, now + LEASE_SECONDS, RECIPIENTS, self._busy(now))
-        for group in self._groups(leased, now + PATIENCE_SECONDS):
+        for group in grouped(leased, self.routes, now + PATIENCE_SECONDS):
             self._waiting.setdefault(_destination(group.leased[0]), deque()).append(group)
         self._start_what_may()
         return bool(leased)
@@ -292,31 +275,16 @@ class Runner:
         except Exception:
             _log.failure("{message} attempt failed", message=group.leased[0].id)
             outcomes = dict.fromkeys((each.key for each in group.leased), Retry())
-        self._record(group.leased, outcomes)
+        try:
+            self._recording.add(group.leased, outcomes)
+        except Exception:
+            _log.failure("{message} cannot be reported: it is tried again", message=group.leased[0].id)
         self._active -= 1
         _learn(window, outcomes.values(), self._now)
         if self._running:
             self.wake()
         elif not self._active and self._idle is not None and not self._idle.called:
             self._idle.callback(None)
-
-    def _groups(self, leased: Sequence[Leased], latest: float) -> Iterable[Group]:
-        """Return what can go together: an address may be there twice, once with a route that was chosen by hand."""
-        groups: dict[tuple[str, str, int], tuple[Target, list[Leased]]] = {}
-        for each in leased:
-            target, route = self._target(each), "" if each.returned else each.route
-            key = each.id, route, 0 if route else id(target)
-            groups.setdefault(key, (target, []))[1].append(each)
-        return [Group(found, target, latest) for target, found in groups.values()]
-
-    def _target(self, leased: Leased) -> Target:
-        if leased.returned:
-            return _give_up
-        try:
-            return ToSmarthost(leased.route) if leased.route else self.routes.find(_address(leased)) or _find_no_route
-        except Exception:
-            _log.failure("{message} cannot be routed", message=leased.id)
-            return _try_later
 
     async def _outcomes(self, group: Group) -> Mapping[int, Outcome]:
         first = group.leased[0]
@@ -326,55 +294,13 @@ class Runner:
         handed = await hand(delivery, targets, self._clock, ATTEMPT_SECONDS)
         return {each.key: outcome for each, (_who, outcome) in zip(group.leased, handed, strict=True)}
 
-    def _record(self, leased: Sequence[Leased], outcomes: Mapping[int, Outcome]) -> None:
-        assert self._site is not None
-        now, news = self._now, []
-        for each in leased:
-            schedule = self.schedules.of(_destination(each))
-            follows = attempt.consequences(each, outcomes[each.key], now, schedule, self._site.random)
-            self._settled[each.key] = follows.settlement
-            if follows.news is not None:
-                news.append(follows.news)
-            _tell(each, follows.settlement)
-        first = leased[0]
-        for told in attempt.by_kind(news):
-            self._reports.append(written(told, first.envelope, first.message, first.queued, self._site))
-        if not self._settling:
-            self._settling = True
-            self._recorded = Deferred.fromCoroutine(self._settle())
-
-    async def _settle(self) -> None:
-        """Record what has gathered, again and again while there is something: one commit serves many attempts."""
-        while self._settled:
-            settled, self._settled = self._settled, {}
-            written, self._reports = self._reports, []
-            try:
-                await self.queue.settle(self._now, settled, written)
-            except Exception:
-                # They are tried again when their lease ends: twice is better than never.
-                _log.failure("{count} outcomes cannot be recorded", count=len(settled))
-            if written:
-                self.wake()
-        self._settling = False
-
     async def _give_back(self) -> None:
         """Return what was lent and not begun."""
         waiting = [each.key for groups in self._waiting.values() for group in groups for each in group.leased]
+        waiting, self._late = waiting + self._late, []
         self._waiting.clear()
         if waiting:
             await self.queue.give_back(waiting)
-
-
-def _find_no_route(_delivery: Delivery) -> Outcome:
-    return Failed("5.4.4", "No route leads to this address")
-
-
-def _give_up(_delivery: Delivery) -> Outcome:
-    return attempt.RETURNED
-
-
-def _try_later(_delivery: Delivery) -> Outcome:
-    return Retry()
 
 
 def _destination(leased: Leased) -> str:
@@ -394,16 +320,3 @@ def _learn(window: Window, outcomes: Iterable[Outcome], now: float) -> None:
         window.failure(now)
     else:
         window.neither(now)
-
-
-def _tell(leased: Leased, settlement: Settlement) -> None:
-    outcome = settlement.outcome
-    _log.info(
-        "{message} to <{recipient}>, attempt {attempt}: {outcome} {status} {text}",
-        message=leased.id,
-        recipient=str(_address(leased)),
-        attempt=leased.attempts + 1,
-        outcome=type(outcome).__name__.lower(),
-        status=getattr(outcome, "status", ""),
-        text=outcome.text,
-    )

@@ -15,6 +15,7 @@ from mailframe.delivery.routes import Route
 from mailframe.envelope import Envelope, Recipient
 from mailframe.errors import Temporary
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
+from mailframe.queue import recording
 from mailframe.queue.concurrency import Limits
 from mailframe.queue.memory import MemoryQueue
 from mailframe.queue.runner import LEASE_SECONDS, PATIENCE_SECONDS, STOP_SECONDS, TROUBLE_SECONDS, Runner
@@ -324,6 +325,18 @@ class RunnerTests(SynchronousTestCase):
         [body] = self.reports.bodies
         assert b"Final-Recipient: rfc822; dan@b.example\r\nAction: failed\r\nStatus: 5.7.1\r\n" in body
         assert self.place.asked == []
+
+    def test_a_report_that_cannot_be_written_is_tried_again_with_its_message(self) -> None:
+        self.start()
+        self.place.answer = lambda _delivery: Failed()
+        with mock.patch.object(recording, "written", side_effect=RuntimeError("oh")):
+            self.put("ann@a.example")
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
+        self.put("bob@a.example", id="m2")
+        assert len(self.reports.asked) == 1
+        self.advance(LEASE_SECONDS)
+        assert len(self.reports.asked) == 2
+        assert self.empty()
 
     def test_a_stop_lets_finish_what_is_under_way_and_gives_the_rest_back(self) -> None:
         self.start(limits=Limits(first=1))
