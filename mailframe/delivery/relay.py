@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -16,15 +17,47 @@ from mailframe.delivery.exchangers import Exchanger, Unroutable, addresses, exch
 from mailframe.envelope import Recipient
 from mailframe.hooks import Delivery, Outcome, Retry
 from mailframe.interfaces import IElsewhere
-from mailframe.mailauth.tls_policy import Destination, Level, TLSPolicyFailure, TLSRequirement, requirement
-from mailframe.mailauth.tls_results import PolicyType, PolicyUsed
+from mailframe.mailauth.tls_policy import Destination, Level, Policies, TLSPolicyFailure, TLSRequirement, requirement
 from mailframe.site import TCP, UNIX, Site
 from mailframe.smtp.client.login import Credentials
 from mailframe.smtp.client.outcomes import Unusable
 from mailframe.smtp.sending import Hop, Host, Sender
 
 _NO_RUNNER = Retry("4.3.5", "This target needs a Runner to send by")
-_PORT = re.compile(r"(.+):([0-9]{1,5})")
+_SERVER = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?")
+"""An address in brackets or a name, with or without a port."""
+
+
+def _sources(value: str | Iterable[str]) -> Mapping[int, str]:
+    """
+    Return the addresses to send from by version of IP.
+
+    @raise ValueError: one is no address, or there are two of a version.
+    """
+    given = [value] if isinstance(value, str) else list(value)
+    addresses = [ipaddress.ip_address(each) for each in given if each]
+    by_version: dict[int, str] = {each.version: str(each) for each in addresses}
+    if len(by_version) < len(addresses):
+        raise ValueError(f"source wants one address of each version of IP at most, not {given!r}")
+    return by_version
+
+
+def _peers(found: Sequence[str], port: int, sources: Mapping[int, str]) -> Sequence[TCP]:
+    """
+    Return where a host listens.
+
+    @param sources: where there are some, only what they reach counts: mail that comes from another address than the
+        chosen one is not what was wanted.
+    @raise Unusable: they reach nothing of it.
+    """
+    versions = [(each, ipaddress.ip_address(each).version) for each in found]
+    peers = [
+        TCP(each, port, sources.get(version, "")) for each, version in versions if not sources or version in sources
+    ]
+    if not peers:
+        text = f"None of {', '.join(found)} can be reached from {_listed(sources)}"
+        raise Unusable(Retry("4.4.4", text))
+    return peers
 
 
 @implementer(IElsewhere)
@@ -34,12 +67,13 @@ class ToMX:
     The mail exchangers of each recipient's domain (RFC 5321 section 5).
 
     @ivar port: where they listen; anything but 25 is for tests.
-    @ivar source: the address to send from; empty leaves it to the system.
+    @ivar source: the address to send from, or one of IPv4 and one of IPv6; of a version without one no use is made.
+        Empty leaves it to the system.
     @ivar ours: more names of this host: mail exchangers of that name are ourselves.
     """
 
     port: int = 25
-    source: str = ""
+    source: Mapping[int, str] = field(default="", converter=_sources)
     ours: Collection[str] = ()
 
     async def __call__(self, delivery: Delivery) -> Mapping[Address, Outcome]:
@@ -52,7 +86,8 @@ class ToMX:
         wanted = _tls_required(delivery)
         outcomes: dict[Address, Outcome] = {}
         for domain, recipients in domains.items():
-            hop = Hop(f"{domain}:{self.port} {wanted}", partial(self._hosts, delivery.via, domain, wanted))
+            key = f"{domain}:{self.port} {wanted} {_listed(self.source)}"
+            hop = Hop(key, partial(self._hosts, delivery.via, domain, wanted))
             outcomes.update(await delivery.via.send(delivery.to(recipients), hop))
         return outcomes
 
@@ -75,7 +110,7 @@ class ToMX:
                 mx_is_authentic=exchanger.secure,
                 tls_required=wanted,
             )
-        return Host(name, [TCP(each, self.port, self.source) for each in peers], required)
+        return Host(name, _peers(peers, self.port, self.source), required)
 
 
 def _tls_required(delivery: Delivery) -> bool | None:
@@ -97,14 +132,14 @@ class ToSmarthost:
     @ivar credentials: to log in with.
     @ivar implicit_tls: TLS begins before SMTP does (RFC 8314 3.3).
     @ivar tls: what TLS must be like; by default, with credentials or implicit TLS, a certificate for its name.
-    @ivar source: the address to send from.
+    @ivar source: the address to send from, as in L{ToMX}.
     """
 
     server: str
     credentials: Credentials | None = field(default=None, kw_only=True)
     implicit_tls: bool = field(default=False, kw_only=True)
     tls: Destination = field(kw_only=True)
-    source: str = field(default="", kw_only=True)
+    source: Mapping[int, str] = field(default="", kw_only=True, converter=_sources)
     lmtp: bool = field(default=False, init=False)
 
     @tls.default
@@ -115,12 +150,21 @@ class ToSmarthost:
         self._where()
 
     def _where(self) -> tuple[str, int]:
-        found = _PORT.fullmatch(self.server) if self.server.count(":") == 1 or self.server.startswith("[") else None
-        name, port = (found[1], int(found[2])) if found else (self.server, self._port)
-        name = name.strip("[]")
-        if not 0 < port < 65536 or not name:
-            raise ValueError(f"{self.server!r} is no host with an optional port")
-        return name if ":" in name else parse_domain(name), port
+        """
+        Return host and port.
+
+        @raise ValueError: there are none.
+        """
+        found = _SERVER.fullmatch(self.server)
+        literal, name, port = found.groups() if found else (self.server, None, None)
+        number = int(port or self._port)
+        try:
+            host = parse_domain(name) if name else str(ipaddress.ip_address(literal))
+        except ValueError:
+            host = ""
+        if not host or not 0 < number < 65536:
+            raise ValueError(f"{self.server!r} is no host with an optional port, such as mail.example.org:587")
+        return host, number
 
     @property
     def _port(self) -> int:
@@ -131,27 +175,40 @@ class ToSmarthost:
         if delivery.via is None:
             return dict.fromkeys((each.address for each in delivery.recipients), _NO_RUNNER)
         who = self.credentials.username if self.credentials else ""
+        wanted = delivery.envelope.require_tls and not self.lmtp  # which is the end of the way (RFC 8689 4.2.1)
         hop = Hop(
-            f"{'lmtp' if self.lmtp else 'smtp'}:{who}@{self.server}",
-            partial(self._hosts, delivery.via.site),
+            f"{'lmtp' if self.lmtp else 'smtp'}:{who}@{self.server} {wanted} {self._alike}",
+            partial(self._hosts, delivery.via, wanted),
             self.lmtp,
             self.implicit_tls,
             self.credentials,
         )
         return dict(await delivery.via.send(delivery, hop))
 
-    async def _hosts(self, site: Site) -> Sequence[Callable[[], Awaitable[Host]]]:
-        return [partial(self._host, site)]
+    @property
+    def _alike(self) -> str:
+        """Connections may be shared only with targets for which this is the same."""
+        tls, trusted = self.tls, id(self.tls.roots)
+        return f"{tls.level.name} {' '.join(tls.names)} {trusted} {self.implicit_tls} {_listed(self.source)}"
 
-    async def _host(self, site: Site) -> Host:
+    async def _hosts(self, sender: Sender, wanted: bool) -> Sequence[Callable[[], Awaitable[Host]]]:
+        return [partial(self._host, sender, wanted)]
+
+    async def _host(self, sender: Sender, wanted: bool) -> Host:
         name, port = self._where()
         with _unusable():
-            peers = await addresses(_resolver(site), name)
-        return Host(name, [TCP(each, port, self.source) for each in peers], self._required(name))
+            peers = [name] if _is_address(name) else await addresses(_resolver(sender.site), name)
+            required = await self._required(sender, name, port, wanted)
+        return Host(name, _peers(peers, port, self.source), required)
 
-    def _required(self, name: str) -> TLSRequirement:
-        used = PolicyUsed(PolicyType.NO_POLICY_FOUND, name)
-        return TLSRequirement(self.tls.level, used, self.tls.names or (name,), roots=self.tls.roots)
+    async def _required(self, sender: Sender, name: str, port: int, wanted: bool) -> TLSRequirement:
+        """Decide by what was configured here: nobody publishes policies for a server that we have chosen."""
+        site = sender.site
+        policies = Policies(site.resolver, destinations={name: self.tls}, roots=sender.policies.roots)
+        tls_required = True if wanted else None
+        return await requirement(
+            name, name, policies, site.clock.seconds(), port=port, mx_is_authentic=True, tls_required=tls_required
+        )
 
 
 @implementer(IElsewhere)
@@ -172,10 +229,10 @@ class ToLMTP(ToSmarthost):
     def _where(self) -> tuple[str, int]:
         return ("localhost", 0) if self.server.startswith("/") else super()._where()
 
-    async def _host(self, site: Site) -> Host:
-        if self.server.startswith("/"):
-            return Host(self.server, [UNIX(self.server)], self._required(self.server))
-        return await super()._host(site)
+    async def _host(self, sender: Sender, wanted: bool) -> Host:
+        if not self.server.startswith("/"):
+            return await super()._host(sender, wanted)
+        return Host(self.server, [UNIX(self.server)], await self._required(sender, *self._where(), wanted))
 
 
 @contextmanager
@@ -187,6 +244,18 @@ def _unusable() -> Iterator[None]:
         raise Unusable(error.outcome) from None
     except TLSPolicyFailure as error:
         raise Unusable(Retry("4.7.5", str(error))) from None
+
+
+def _listed(sources: Mapping[int, str]) -> str:
+    return ", ".join(sources.values())
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _resolver(site: Site) -> Any:
