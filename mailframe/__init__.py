@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mailframe.config import Server as Server
     from mailframe.config import over_tls as over_tls
     from mailframe.delivery.mailbox import ToMailbox as ToMailbox
+    from mailframe.delivery.relay import ToLMTP as ToLMTP
+    from mailframe.delivery.relay import ToMX as ToMX
+    from mailframe.delivery.relay import ToSmarthost as ToSmarthost
     from mailframe.delivery.routes import Route as Route
     from mailframe.envelope import Envelope as Envelope
     from mailframe.hooks import Accept as Accept
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from mailframe.hooks import Verdict as Verdict
     from mailframe.imap import IMAP as IMAP
     from mailframe.pop3 import POP3 as POP3
+    from mailframe.queue.runner import Runner as Runner
+    from mailframe.queue.tls_reports import TLSReports as TLSReports
     from mailframe.site import Site as Site
     from mailframe.smtp import LMTP as LMTP
     from mailframe.smtp import MX as MX
@@ -43,6 +48,7 @@ _HOMES = {
     "mailframe.auth.password_file": ("PasswordFile",),
     "mailframe.config": ("Server", "over_tls"),
     "mailframe.delivery.mailbox": ("ToMailbox",),
+    "mailframe.delivery.relay": ("ToLMTP", "ToMX", "ToSmarthost"),
     "mailframe.delivery.routes": ("Route",),
     "mailframe.envelope": ("Envelope",),
     "mailframe.hooks": (
@@ -59,6 +65,8 @@ _HOMES = {
     ),
     "mailframe.imap": ("IMAP",),
     "mailframe.pop3": ("POP3",),
+    "mailframe.queue.runner": ("Runner",),
+    "mailframe.queue.tls_reports": ("TLSReports",),
     "mailframe.site": ("Site",),
     "mailframe.smtp": ("LMTP", "MX", "Submission"),
     "mailframe.spool": ("Message",),
@@ -88,11 +96,16 @@ __all__ = [
     "Reject",
     "Retry",
     "Route",
+    "Runner",
     "SQLite",
     "Server",
     "Site",
     "Submission",
+    "TLSReports",
+    "ToLMTP",
+    "ToMX",
     "ToMailbox",
+    "ToSmarthost",
     "Verdict",
     "over_tls",
 ]

@@ -657,6 +657,13 @@ class IKeepsFiles(Interface):
     directory: str = Attribute("Made, with its parents, before the server drops its privileges, for whom it then is.")
 
 
+class IKeepsTLS(Interface):
+    """Optional power of what a queue is in: what transport security remembers outlives a restart there."""
+
+    policies: IPolicyStorage = Attribute("MTA-STS policies; there once it has started.")
+    tls_counts: IReportStorage = Attribute("Counts for TLS reports; there once it has started.")
+
+
 class IPolicyStorage(Interface):
     """Keeps texts by the name of a domain: MTA-STS policies, which protect only when they outlive a restart."""
 

@@ -7,19 +7,20 @@ on the octets that come back, headers included, and on the time all this takes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
 from attrs import define, field
-from OpenSSL import SSL
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL, crypto
 from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorTCP, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.ssl import TLSVersion, optionsForClientTLS, platformTrust
+from twisted.internet.ssl import Certificate, TLSVersion, optionsForClientTLS, platformTrust, trustRootFromCertificates
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, FileBodyProducer, HTTPConnectionPool, ResponseDone
@@ -31,6 +32,7 @@ from zope.interface import implementer
 from mailframe.errors import MailError, Permanent
 from mailframe.interfaces import IResolver
 from mailframe.mailauth.mta_sts import POLICY_OCTETS, FetchFailed, is_host_name
+from mailframe.mailauth.roots import Roots
 from mailframe.mailauth.tls_results import ResultType
 from mailframe.message import parameters
 from mailframe.net.public import is_public
@@ -262,8 +264,18 @@ class _Body(Protocol):
             self.read.errback(reason)
 
 
-def fetching(site: Site) -> Callable[[str], Awaitable[bytes]] | None:
-    """Return what fetches policies in a site, or C{None} where there is no real network, or no DNS."""
+def https(site: Site, roots: Roots | None = None) -> HTTPS | None:
+    """
+    Return what a site asks web servers by, or C{None} where there is no real network, or no DNS.
+
+    @param roots: what their certificates must lead to; C{None} is the roots of the system.
+    """
     if site.resolver is None or not IReactorTCP.providedBy(site.clock):
         return None
-    return HTTPS(site.clock, site.resolver).fetch_policy
+    trust = platformTrust() if roots is None else _trust(roots)
+    return HTTPS(site.clock, site.resolver, trust)
+
+
+def _trust(roots: Roots) -> Any:
+    ders = [each.public_bytes(Encoding.DER) for each in roots.certificates]
+    return trustRootFromCertificates([Certificate.load(der, crypto.FILETYPE_ASN1) for der in ders])

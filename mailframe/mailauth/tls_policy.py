@@ -84,6 +84,8 @@ class TLSRequirement:
     @ivar enforced: whether a failure keeps the mail from being delivered; otherwise it is reported only.
     @ivar requiretls: the server must offer REQUIRETLS, and the message go on with it (RFC 8689 4.2.1).
     @ivar policy: for TLS reports.
+    @ivar reported: whether reports count it: not where a message asks to be sent whatever TLS is like, as reports
+        themselves do (RFC 8460 3).
     @ivar failure: what failed already and is only to be reported: a server that a policy in testing mode does not
         name, or a policy that cannot be fetched.
     """
@@ -95,6 +97,7 @@ class TLSRequirement:
     roots: Roots | None = None
     enforced: bool = True
     requiretls: bool = False
+    reported: bool = True
     failure: TLSPolicyFailure | None = field(default=None, eq=False)
 
     @property
@@ -160,9 +163,9 @@ async def requirement(
     deciding = _Deciding(domain, mx_host, policies, now, port)
     if tls_required is False and domain not in policies.destinations:
         try:
-            return evolve(await deciding.decide(), enforced=False)
+            return evolve(await deciding.decide(), enforced=False, reported=False)
         except TLSPolicyFailure as failure:
-            return TLSRequirement(Level.MAY, failure.policy, enforced=False, failure=failure)
+            return TLSRequirement(Level.MAY, failure.policy, enforced=False, reported=False, failure=failure)
     decided = await deciding.decide()
     return await deciding.raised(decided, mx_is_authentic) if tls_required else decided
 

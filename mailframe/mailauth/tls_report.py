@@ -116,6 +116,7 @@ class Report:
             f" Report-ID: <{self.id}@{submitter}>",
             f"Message-ID: <{self.id}@{submitter}>",
             "Auto-Submitted: auto-generated",
+            "TLS-Required: No",  # it may be about the very fault that keeps mail away (RFC 8460 3, RFC 8689 5)
             f"TLS-Report-Domain: {self.domain}",
             f"TLS-Report-Submitter: {submitter}",
             "MIME-Version: 1.0",
@@ -185,6 +186,7 @@ class Reporting:
     Sends the reports of days that are over.
 
     @ivar new_id: gives a unique id for each report.
+    @ivar goes_on: says whether another one is to be begun.
     """
 
     reporter: Reporter
@@ -193,25 +195,32 @@ class Reporting:
     send: Send
     post: Post
     new_id: Callable[[], str]
+    goes_on: Callable[[], bool] = lambda: True
 
-    async def run(self, now: float) -> None:
+    async def run(self, now: float) -> bool:
         """
         Send what is due; to be called some hours after each midnight (UTC), and again for what did not work.
 
         @param now: seconds since the epoch.
+        @return: whether nothing is left that should be tried again.
         """
-        today, oldest = day_of(now), day_of(now - KEPT_DAYS * 86_400)
-        for day in await self.storage.days():
-            if day >= today:
-                continue
+        today, oldest, left = day_of(now), day_of(now - KEPT_DAYS * 86_400), False
+        for day in [day for day in await self.storage.days() if day < today]:
             for domain in await self.storage.domains(day):
-                try:
-                    done = await self._is_done(day, domain, now)
-                except Exception:  # the others want theirs
-                    _log.failure("no TLS report to {domain}", domain=domain)
-                    done = False
-                if done or day < oldest:
+                if not self.goes_on():
+                    return False
+                if await self._is_over(day, domain, now) or day < oldest:
                     await self.storage.remove(day, domain)
+                else:
+                    left = True
+        return not left
+
+    async def _is_over(self, day: str, domain: str, now: float) -> bool:
+        try:
+            return await self._is_done(day, domain, now)
+        except Exception:  # the others want theirs
+            _log.failure("no TLS report to {domain}", domain=domain)
+            return False
 
     async def _is_done(self, day: str, domain: str, now: float) -> bool:
         """Tell a domain about a day; C{False} when it should be tried again."""

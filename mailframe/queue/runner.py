@@ -23,8 +23,8 @@ from mailframe.delivery.handing import hand
 from mailframe.delivery.routes import Routes, routes
 from mailframe.envelope import Envelope
 from mailframe.hooks import Delivered, Delivery, Outcome, Retry
-from mailframe.interfaces import IDeliveryQueue, IPart, Leased, Report, Settlement
-from mailframe.mailauth.https import fetching
+from mailframe.interfaces import IDeliveryQueue, IPart, IPolicyStorage, Leased, Report, Settlement
+from mailframe.mailauth.https import https
 from mailframe.mailauth.policy_cache import Fetch, PolicyCache
 from mailframe.mailauth.roots import Roots
 from mailframe.mailauth.tls_policy import Destination, Level, Policies
@@ -32,6 +32,7 @@ from mailframe.queue.concurrency import FORGET_SECONDS, Limits, Window
 from mailframe.queue.grouping import Group, grouped
 from mailframe.queue.recording import Recording
 from mailframe.queue.schedule import Schedules
+from mailframe.queue.tls_reports import DailyReports, TLSReports, daily, kept_by
 from mailframe.site import Site
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
 from mailframe.smtp.sending import Sender
@@ -71,8 +72,9 @@ class Runner:
     @ivar client: limits of the SMTP client.
     @ivar tls: by domain, what TLS must be like there, whatever the domain says itself.
     @ivar least_tls: what it must be like where nobody says anything.
-    @ivar roots: the certificates that others must lead to; C{None} is those of the system.
+    @ivar roots: what certificates of mail and web servers must lead to; C{None} is the roots of the system.
     @ivar fetch: fetches MTA-STS policies; by default over HTTPS, where there is a real network.
+    @ivar tls_reports: tell domains that ask for it how TLS with their servers went; C{None} tells nobody.
     """
 
     source: Any
@@ -85,8 +87,10 @@ class Runner:
     least_tls: Level = field(default=Level.MAY, kw_only=True)
     roots: Roots | None = field(default=None, kw_only=True)
     fetch: Fetch | None = field(default=None, kw_only=True)
+    tls_reports: TLSReports | None = field(default=None, kw_only=True)
     _site: Site | None = field(default=None, init=False)
     _sender: Any = field(default=None, init=False)
+    _daily: DailyReports | None = field(default=None, init=False)
     _windows: dict[str, Window] = field(factory=dict, init=False)
     _waiting: dict[str, deque[Group]] = field(factory=dict, init=False)
     _late: list[int] = field(factory=list, init=False)
@@ -105,19 +109,27 @@ class Runner:
     async def start(self, site: Site) -> None:
         """Begin to send."""
         self._site = site
-        self._sender = Sender(site, self.client, self._policies(site))
+        policies, counts = kept_by(self.source)
+        web = https(site, self.roots)
+        self._daily = daily(self.tls_reports, site, self, counts, web)
+        collector = None if self._daily is None else self._daily.collector
+        fetch = self.fetch if web is None or self.fetch is not None else web.fetch_policy
+        self._sender = Sender(site, self.client, self._policies(site, fetch, policies), collector)
         self._recording = Recording(self.queue, site, self.schedules, self.wake)
         self._running = True
         self._loop = Deferred.fromCoroutine(self._run())
+        if self._daily is not None:
+            self._daily.start()
 
-    def _policies(self, site: Site) -> Policies:
-        fetch = self.fetch or fetching(site)
-        cache = None if fetch is None or site.resolver is None else PolicyCache(site.resolver, fetch)
+    def _policies(self, site: Site, fetch: Fetch | None, kept: IPolicyStorage) -> Policies:
+        cache = None if fetch is None or site.resolver is None else PolicyCache(site.resolver, fetch, kept)
         return Policies(site.resolver, cache, self.tls, self.least_tls, self.roots)
 
     async def stop(self) -> None:
         """Let what is under way finish, within a bound, and give the rest back."""
         self._running = False
+        if self._daily is not None:
+            await self._daily.stop()
         self.wake()
         if self._loop is not None:
             await self._loop

@@ -256,7 +256,7 @@ class Sender:
         self._count(host, failure)
 
     def _count(self, host: Host, failure: TLSPolicyFailure | None) -> None:
-        if self.collector is None:
+        if self.collector is None or not host.required.reported:
             return
         session = TLSSession(
             host.required.policy if failure is None else failure.policy,

@@ -29,6 +29,7 @@ from mailframe.interfaces import (
     IKeepsFiles,
     IKeepsQueue,
     IKeepsSpool,
+    IKeepsTLS,
     IMailStore,
     IPart,
 )
@@ -37,6 +38,7 @@ from mailframe.site import Site, inline
 from mailframe.spool import Message, Spool
 from mailframe.sqlite import schema
 from mailframe.sqlite.database import Database
+from mailframe.sqlite.tls import SQLiteCounts, SQLitePolicies
 from mailframe.store.sqlite.kept import Kept
 from mailframe.store.sqlite.store import SQLiteStore
 
@@ -51,7 +53,16 @@ def _absolute(path: str | os.PathLike[str]) -> str:
 
 
 @implementer(
-    IMailStore, IBulkDelivery, IAuthenticator, IDirectory, IAccounts, IPart, IKeepsFiles, IKeepsQueue, IKeepsSpool
+    IMailStore,
+    IBulkDelivery,
+    IAuthenticator,
+    IDirectory,
+    IAccounts,
+    IPart,
+    IKeepsFiles,
+    IKeepsQueue,
+    IKeepsSpool,
+    IKeepsTLS,
 )
 @define(eq=False)
 class SQLite:
@@ -146,6 +157,22 @@ class SQLite:
         if self._accounts is None:
             raise _not_open()
         return self._accounts
+
+    @property
+    def policies(self) -> SQLitePolicies:
+        """MTA-STS policies of other domains."""
+        return SQLitePolicies(self._database)
+
+    @property
+    def tls_counts(self) -> SQLiteCounts:
+        """How TLS with other servers went."""
+        return SQLiteCounts(self._database)
+
+    @property
+    def _database(self) -> Database:
+        if self._kept is None:
+            raise _not_open()
+        return self._kept.database
 
     # --- the powers, by whoever has them --------------------------------------------------------------------------
 

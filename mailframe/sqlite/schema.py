@@ -6,6 +6,7 @@ import apsw
 
 from mailframe.errors import NewerSchema
 from mailframe.queue import tables as queue
+from mailframe.sqlite import tls
 
 _MAIL = """
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -82,7 +83,7 @@ CREATE TABLE expunged (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_MAIL + queue.FIRST, queue.FLOWS)
+STEPS: tuple[str, ...] = (_MAIL + queue.FIRST, queue.FLOWS, tls.TABLES)
 """Step n leads from version n to version n+1; a step that was released is never changed."""
 
 VERSION = len(STEPS)

@@ -15,10 +15,12 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
+import mailframe
 from mailframe.mailauth import https
 from mailframe.mailauth.https import HTTPS, WIRE_OCTETS
 from mailframe.mailauth.mta_sts import POLICY_OCTETS, FetchFailed, Policy
 from mailframe.mailauth.policy_cache import PolicyCache
+from mailframe.mailauth.roots import Roots
 from mailframe.mailauth.tls_results import ResultType
 from mailframe.net.dns import NoAnswer
 from mailframe.testing.dns import FakeDNS
@@ -280,6 +282,22 @@ class HTTPSTests(TestCase):
             with self.assertRaises(FetchFailed):
                 await client.post(url, b"octets", "text/plain")
         assert client.resolver.asked == []  # type: ignore[attr-defined]
+
+
+class SiteTests(TestCase):
+    def test_a_site_without_a_network_or_a_dns_asks_nobody(self) -> None:
+        assert https.https(mailframe.Site("us.example", Clock(), resolver=FakeDNS())) is None
+        assert https.https(mailframe.Site("us.example", reactor)) is None
+
+    async def test_roots_of_ones_own_stand_in_place_of_those_of_the_system(self) -> None:
+        site = mailframe.Site("us.example", reactor, resolver=FakeDNS())
+        system, own = https.https(site), https.https(site, Roots([OTHER_ROOT.certificate]))
+        assert system is not None
+        assert own is not None
+        assert system.resolver is own.resolver is site.resolver
+        assert type(system.trust_root) is not type(own.trust_root)
+        [trusted] = own.trust_root._caCerts
+        assert trusted.to_cryptography() == OTHER_ROOT.certificate
 
 
 class DeadlineTests(TestCase):

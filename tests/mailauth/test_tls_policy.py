@@ -251,6 +251,9 @@ class RequirementTests(SynchronousTestCase):
         assert not required.demands
         assert required.failure is not None
         assert required.failure.result is ResultType.DNSSEC_INVALID
+        assert not required.reported
+        self.faults.clear()
+        assert self.required().reported
 
     def test_tls_required_no_changes_nothing_that_is_configured(self) -> None:
         self.destinations = {DOMAIN: Destination(Level.ENCRYPT)}

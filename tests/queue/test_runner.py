@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 from unittest import mock
@@ -15,6 +16,7 @@ from mailframe.delivery.routes import Route
 from mailframe.envelope import Envelope, Recipient
 from mailframe.errors import Temporary
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
+from mailframe.net.dns import NoAnswer
 from mailframe.queue import recording
 from mailframe.queue.concurrency import Limits
 from mailframe.queue.memory import MemoryQueue
@@ -22,6 +24,8 @@ from mailframe.queue.runner import LEASE_SECONDS, PATIENCE_SECONDS, STOP_SECONDS
 from mailframe.queue.schedule import DAY, HOUR, MINUTE, Schedule, Schedules
 from mailframe.site import Site
 from mailframe.spool import Message
+from mailframe.sqlite import SQLite
+from mailframe.testing.dns import FakeDNS
 
 MESSAGE = Message.from_bytes(b"Subject: hello\r\nMessage-ID: <1@example.net>\r\n\r\nText\r\n")
 DEAD = Retry("4.4.1", "Nobody there")
@@ -360,3 +364,30 @@ class RunnerTests(SynchronousTestCase):
         self.clock.advance(STOP_SECONDS)
         self.successResultOf(stopped)
         assert len(self.flushLoggedErrors(CancelledError)) == 1
+
+
+class RestartTests(SynchronousTestCase):
+    def test_a_policy_that_was_fetched_protects_after_a_restart_although_the_dns_fails(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="mailframe-")
+        self.addCleanup(folder.cleanup)
+        clock = Clock()
+        clock.advance(1_000_000)
+        data = SQLite(folder.name)
+
+        async def fetch(_domain: str) -> bytes:
+            return b"version: STSv1\nmode: enforce\nmx: mx.example.org\nmax_age: 86400\n"
+
+        async def policy(dns: FakeDNS) -> Any:
+            site = Site("us.example", clock, resolver=dns)
+            runner = Runner(data, [Route("*", lambda _delivery: Delivered())], fetch=fetch)
+            await data.start(site)
+            await runner.start(site)
+            found = await runner._sender.policies.mta_sts.policy_for("example.org", clock.seconds())
+            await runner.stop()
+            await data.stop()
+            return found
+
+        first = Deferred.fromCoroutine(policy(FakeDNS({"_mta-sts.example.org": {"TXT": [b"v=STSv1; id=1"]}})))
+        again = Deferred.fromCoroutine(policy(FakeDNS(faults={"_mta-sts.example.org": NoAnswer})))
+        assert self.successResultOf(first) == self.successResultOf(again)
+        assert self.successResultOf(Deferred.fromCoroutine(policy(FakeDNS()))).permits("mx.example.org")
