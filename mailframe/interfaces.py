@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from attrs import field, frozen
 from zope.interface import Attribute, Interface
@@ -20,7 +20,7 @@ from mailframe.address import Address
 
 if TYPE_CHECKING:
     from mailframe.envelope import Envelope
-    from mailframe.hooks import Outcome, Verdict
+    from mailframe.hooks import Outcome, Retry, Verdict
     from mailframe.net.dns.answers import Answer
     from mailframe.site import Site
     from mailframe.spool import Message, Spool
@@ -550,12 +550,17 @@ class Settlement:
 
 @frozen
 class Report:
-    """A message of our own, to be queued in the same step that settles what it reports."""
+    """
+    A message of our own, to be queued in the same step that settles what it reports.
+
+    @ivar about: keys of leases: when all of these are over, it is not queued. Nothing is queued in any case.
+    """
 
     id: str
     envelope: Envelope
     message: Message
     due: float
+    about: Collection[int] = ()
 
 
 class IDeliveryQueue(Interface):
@@ -586,7 +591,8 @@ class IDeliveryQueue(Interface):
         Record how attempts ended, and queue the reports about them in the same step; durable when this returns.
 
         Recipients with another outcome than L{mailframe.hooks.Retry} leave the queue, and the message with the last of
-        them. Leases that are over, because they were settled or have ended and been lent anew, are passed over.
+        them. Leases that are over are passed over: they were settled, have ended and been lent anew, or an
+        administrator has removed the recipient.
 
         @param settlements: by the key of the lease.
         @raise ValueError: a L{mailframe.hooks.Retry} has no time; nothing is recorded.
@@ -600,6 +606,145 @@ class IDeliveryQueue(Interface):
         Return when L{lease} will have something to lend, or C{None}: not before something is put.
 
         @param busy: destinations that do not count.
+        """
+
+
+class QueuedState(enum.Enum):
+    """What one recipient of a queued message waits for."""
+
+    DUE = "due"
+    """To be lent: its time has come."""
+    WAITING = "waiting"
+    """For its time to come."""
+    LEASED = "leased"
+    """It is lent: an attempt is made, or will be as soon as its destination has room."""
+    HELD = "held"
+    """For an administrator."""
+    RETURNED = "returned"
+    """To go back to its sender."""
+
+
+@frozen
+class Selection:
+    """
+    Recipients of queued messages: those for which all is true that is said here; all of them when nothing is.
+
+    @ivar id: the message's id.
+    @ivar sender: its sender, an empty text for the null sender; upper and lower case are one.
+    @ivar recipient: in upper or lower case as well.
+    @ivar destination: a domain in lower case.
+    """
+
+    id: str | None = None
+    sender: Address | Literal[""] | None = None
+    recipient: Address | None = None
+    destination: str | None = None
+    state: QueuedState | None = None
+
+
+@frozen
+class Queued:
+    """
+    One recipient of a queued message, as an administrator sees it.
+
+    @ivar key: the later it was put, the greater; never that of another one.
+    @ivar id: the message's id; recipients of one message share it.
+    @ivar envelope: of the message, with this recipient alone.
+    @ivar size: octets of the message.
+    @ivar queued: when the message came, seconds since the epoch.
+    @ivar attempts: how many were made.
+    @ivar due: when the next is due, or when the lease ends; C{None} is when an administrator says so.
+    @ivar outcome: how the last attempt ended, a L{mailframe.hooks.Retry}; C{None} before it.
+    @ivar route: the next hop that an administrator has chosen; empty is the ordinary way.
+    """
+
+    key: int
+    id: str
+    envelope: Envelope
+    size: int
+    queued: float
+    state: QueuedState
+    attempts: int
+    due: float | None
+    outcome: Retry | None
+    route: str
+
+
+@frozen
+class Backlog:
+    """
+    What waits for one destination.
+
+    @ivar recipients: how many.
+    @ivar oldest: when the first message for them came, seconds since the epoch.
+    @ivar due: when the next of them is due; C{None} when all wait for an administrator.
+    """
+
+    destination: str
+    recipients: int
+    oldest: float
+    due: float | None
+
+
+@frozen
+class ChangedByHand:
+    """
+    Some recipients were changed by an administrator.
+
+    @ivar destinations: theirs.
+    @ivar lent: some of them are lent: what of them has not begun is to be given back, since it would be done as it was.
+    """
+
+    destinations: frozenset[str]
+    lent: bool
+
+
+class IAdministeredQueue(Interface):
+    """
+    Optional power of an L{IDeliveryQueue}: look into it, and change it by hand, as C{mailframe queue} does.
+
+    Each change applies to the recipients of a selection and returns how many these are; it is durable then. A big
+    selection is changed in parts, one after the other, each of them at once. An attempt that is under way ends as it
+    ends: whom it reaches has got the message, and for whom it does not the change applies when it is settled.
+    """
+
+    def inspect(selection: Selection, after: int = 0, limit: int = 100) -> Awaitable[Sequence[Queued]]:
+        """
+        Return recipients, the oldest first.
+
+        @param after: the key of the last one that was returned before.
+        """
+
+    def backlogs(limit: int = 100) -> Awaitable[Sequence[Backlog]]:
+        """Return the destinations for which most recipients wait, with most of all first."""
+
+    def retry(selection: Selection) -> Awaitable[int]:
+        """Let them be due now, but for those that are held."""
+
+    def hold(selection: Selection) -> Awaitable[int]:
+        """Let them wait until they are released."""
+
+    def release(selection: Selection) -> Awaitable[int]:
+        """Let those that are held be due now; the others are not counted."""
+
+    def remove(selection: Selection) -> Awaitable[int]:
+        """Forget them. Nobody is told, not even of an attempt that is under way and fails."""
+
+    def send_back(selection: Selection) -> Awaitable[int]:
+        """Let them go back to their senders now, with a report; held or not."""
+
+    def reroute(selection: Selection, route: str) -> Awaitable[int]:
+        """
+        Choose their next hop, C{host} or C{host:port}, empty for the ordinary way, and let them be due now.
+
+        @raise ValueError: that is no next hop.
+        """
+
+    def watch(changed: Callable[[ChangedByHand], None]) -> Callable[[], None]:
+        """
+        Call C{changed} in the reactor after each change, or part of one.
+
+        @return: call this to end it; once more does nothing.
         """
 
 

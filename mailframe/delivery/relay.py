@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,20 +11,19 @@ from typing import Any
 from attrs import define, field
 from zope.interface import implementer
 
-from mailframe.address import Address, parse_domain
+from mailframe.address import Address
 from mailframe.delivery.exchangers import Exchanger, Unroutable, addresses, exchangers
 from mailframe.envelope import Recipient
 from mailframe.hooks import Delivery, Outcome, Retry
 from mailframe.interfaces import IElsewhere
 from mailframe.mailauth.tls_policy import Destination, Level, Policies, TLSPolicyFailure, TLSRequirement, requirement
+from mailframe.net.hop import parse_hop
 from mailframe.site import TCP, UNIX, Site
 from mailframe.smtp.client.login import Credentials
 from mailframe.smtp.client.outcomes import Unusable
 from mailframe.smtp.sending import Hop, Host, Sender
 
 _NO_RUNNER = Retry("4.3.5", "This target needs a Runner to send by")
-_SERVER = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?")
-"""An address in brackets or a name, with or without a port."""
 
 
 def _sources(value: str | Iterable[str]) -> Mapping[int, str]:
@@ -150,21 +148,7 @@ class ToSmarthost:
         self._where()
 
     def _where(self) -> tuple[str, int]:
-        """
-        Return host and port.
-
-        @raise ValueError: there are none.
-        """
-        found = _SERVER.fullmatch(self.server)
-        literal, name, port = found.groups() if found else (self.server, None, None)
-        number = int(port or self._port)
-        try:
-            host = parse_domain(name) if name else str(ipaddress.ip_address(literal))
-        except ValueError:
-            host = ""
-        if not host or not 0 < number < 65536:
-            raise ValueError(f"{self.server!r} is no host with an optional port, such as mail.example.org:587")
-        return host, number
+        return parse_hop(self.server, self._port)
 
     @property
     def _port(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from attrs import frozen
@@ -34,12 +34,20 @@ class News:
     until: float | None = None
 
 
-def written(news: Sequence[News], envelope: Envelope, message: Message, arrived: float, site: Site) -> Report:
+def written(
+    news: Sequence[News],
+    envelope: Envelope,
+    message: Message,
+    arrived: float,
+    site: Site,
+    about: Collection[int] = (),
+) -> Report:
     """
     Return the report about some recipients of one message, with the null sender (RFC 3461 6.1).
 
     @param envelope: with a sender: reports are not answered.
     @param arrived: when the message came, seconds since the epoch.
+    @param about: the leases of these recipients.
     """
     sender = envelope.sender
     assert sender is not None, "nobody is told about a report"
@@ -59,7 +67,7 @@ def written(news: Sequence[News], envelope: Envelope, message: Message, arrived:
     )
     body = "7BIT" if data.isascii() else "8BITMIME"
     to = Envelope(None, (Recipient(sender, frozenset({"NEVER"})),), body, smtputf8=not sender.is_ascii)
-    return Report(number, to, Message.from_bytes(data), now)
+    return Report(number, to, Message.from_bytes(data), now, about)
 
 
 def _status(news: News, now: datetime) -> Status:

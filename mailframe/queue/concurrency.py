@@ -93,6 +93,10 @@ class Window:
         """One has ended, and it says nothing about the destination."""
         self._end(now)
 
+    def revive(self) -> None:
+        """Somebody wants to know at once whether it works."""
+        self.dead_until = 0.0
+
     def _end(self, now: float) -> None:
         self.active -= 1
         self.seen = now

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from mailframe.address import Address
 from mailframe.envelope import Envelope
-from mailframe.interfaces import Settlement
+from mailframe.interfaces import Report, Settlement
 from mailframe.queue.rows import envelope_text, outcome_text, recipient_text
 from mailframe.queue.settling import next_attempt
 
@@ -41,10 +41,11 @@ _DUE = (
 )
 _LEND = "UPDATE queued_recipient SET due = ?, lent = lent + 1, leased = 1 WHERE key = ?"
 _AGAIN = (
-    "UPDATE queued_recipient SET due = iif(held, 9e999, ?1), attempts = attempts + ?2, "
+    "UPDATE queued_recipient SET due = iif(held, 9e999, iif(returned, min(?1, ?8), ?1)), attempts = attempts + ?2, "
     "outcome = coalesce(?3, outcome), warned = max(warned, ?4), leased = 0 "
-    "WHERE key = ?5 AND leased AND lent % ?6 = ?7 RETURNING flow"
+    "WHERE key = ?5 AND leased AND lent % ?6 = ?7 RETURNING message, flow"
 )
+_HELD_ON = "UPDATE queued_recipient SET due = 9e999 WHERE held AND due <= ? RETURNING flow"
 _DONE = "DELETE FROM queued_recipient WHERE key = ?1 AND leased AND lent % ?2 = ?3 RETURNING message, flow"
 
 NEXT_DUE = "SELECT due FROM flow WHERE destination NOT IN (SELECT value FROM json_each(?)) ORDER BY due LIMIT 1"
@@ -122,6 +123,8 @@ def put(connection: Any, content: Content, due: float) -> None:
 
 def lend(connection: Any, now: float, until: float, limit: int, busy: str) -> list[Row]:
     """Lend recipients of one destination."""
+    # What is held was lent before: its lease has ended by itself, and now it waits.
+    renew(connection, {flow for (flow,) in connection.execute(_HELD_ON, (now,)).fetchall()})
     for (destination,) in connection.execute(_DUE_DESTINATION, (now, busy)).fetchall():
         flows = [flow for (flow,) in connection.execute(_DUE_FLOWS, (destination, now, limit)).fetchall()]
         found = _of_each(connection, flows, now, limit)
@@ -153,24 +156,36 @@ def _row(
 
 
 def settle(
-    connection: Any, settlements: Mapping[int, Settlement], reports: Sequence[tuple[Content, float]]
-) -> list[str]:
-    """Record outcomes, queue reports, and return the files of messages that have no recipient left."""
-    flows, messages = set(), set()
+    connection: Any, now: float, settlements: Mapping[int, Settlement], reports: Sequence[tuple[Content, Report]]
+) -> list[str | None]:
+    """Record outcomes, queue reports, and return the files of messages that are gone, or were not queued."""
+    flows, messages, valid = set(), set(), set()
     for key, each in settlements.items():
-        number, generation = divmod(key, GENERATIONS)
-        due = next_attempt(each.outcome, each.due)
-        if due is None:
-            for message, flow in connection.execute(_DONE, (number, GENERATIONS, generation)).fetchall():
-                flows.add(flow)
-                messages.add(message)
-        else:
-            args = (due, 1, outcome_text(each.outcome), each.warned, number, GENERATIONS, generation)
-            flows.update(flow for (flow,) in connection.execute(_AGAIN, args).fetchall())
+        for message, flow in _settled(connection, now, key, each):
+            flows.add(flow)
+            messages.add(message)
+            valid.add(key)
     renew(connection, flows)
-    for content, due in reports:
-        put(connection, content, due)
-    return drop(connection, messages)
+    unwanted: list[str | None] = []
+    for content, report in reports:
+        if report.about and valid.isdisjoint(report.about):
+            unwanted.append(content.file)
+        else:
+            put(connection, content, report.due)
+    return [*drop(connection, messages), *unwanted]
+
+
+def _settled(connection: Any, now: float, key: int, each: Settlement) -> list[tuple[int, int]]:
+    """Settle one lease, and return the message and the flow of its recipient, if it was not over."""
+    number, generation = divmod(key, GENERATIONS)
+    due = next_attempt(each.outcome, each.due)
+    lease = (number, GENERATIONS, generation)
+    if due is None:
+        found: list[tuple[int, int]] = connection.execute(_DONE, lease).fetchall()
+    else:
+        args = (due, 1, outcome_text(each.outcome), each.warned, *lease, now)
+        found = connection.execute(_AGAIN, args).fetchall()
+    return found
 
 
 def give_back(connection: Any, keys: Iterable[int], now: float) -> None:
@@ -178,8 +193,8 @@ def give_back(connection: Any, keys: Iterable[int], now: float) -> None:
     flows: set[int] = set()
     for key in keys:
         number, generation = divmod(key, GENERATIONS)
-        args = (now, 0, None, 0, number, GENERATIONS, generation)
-        flows.update(flow for (flow,) in connection.execute(_AGAIN, args).fetchall())
+        args = (now, 0, None, 0, number, GENERATIONS, generation, now)
+        flows.update(flow for _message, flow in connection.execute(_AGAIN, args).fetchall())
     renew(connection, flows)
 
 

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from mailframe.envelope import Envelope
 from mailframe.queue.flows import Content
 from mailframe.queue.sqlite import SQLiteQueue
-from mailframe.queue.tables import FIRST, FLOWS
+from mailframe.queue.tables import STEPS
 from mailframe.site import Site
 from mailframe.spool import Message
 
@@ -23,7 +23,7 @@ class InMemory:
 
     def __init__(self) -> None:
         self._connection = apsw.Connection(":memory:")
-        self._connection.execute(FIRST + FLOWS)
+        self._connection.execute("".join(STEPS))
 
     async def write(self, op: Callable[[Any], T], /) -> T:
         """Run a function of the connection in a transaction."""
@@ -34,6 +34,10 @@ class InMemory:
     def read(self, sql: str, args: Sequence[Any] = (), /) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a query."""
         return self._connection.execute(sql, args).fetchall()
+
+    async def scan(self, op: Callable[[Any], T], /) -> T:
+        """Run a longer query."""
+        return op(self._connection)
 
 
 class MemoryQueue(SQLiteQueue):

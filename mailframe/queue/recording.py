@@ -48,9 +48,10 @@ class Recording:
             if follows.news is not None:
                 news.append(follows.news)
             _tell(each, follows.settlement)
-        first = leased[0]
+        first, about = leased[0], [each.key for each in leased]
         reports = [
-            written(told, first.envelope, first.message, first.queued, self.site) for told in attempt.by_kind(news)
+            written(told, first.envelope, first.message, first.queued, self.site, about)
+            for told in attempt.by_kind(news)
         ]
         self._settled.update(settled)  # together, or not at all: what is settled without its report is told to nobody
         self._reports += reports

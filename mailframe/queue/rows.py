@@ -7,7 +7,7 @@ from typing import Any
 
 from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
-from mailframe.hooks import Outcome
+from mailframe.hooks import Outcome, Retry
 
 
 def envelope_text(envelope: Envelope) -> str:
@@ -43,7 +43,18 @@ def read_envelope(envelope: str, recipient: str) -> Envelope:
 
 def outcome_text(outcome: Outcome) -> str:
     """Return how an attempt ended, for those who inspect the queue."""
-    return f"{getattr(outcome, 'status', '')} {outcome.text}".strip()
+    said = {name: getattr(outcome, name, "") for name in ("status", "text", "remote", "diagnostic")}
+    return json.dumps({name: value for name, value in said.items() if value}, ensure_ascii=False)
+
+
+def read_outcome(text: str | None) -> Retry | None:
+    """Return how the last attempt ended: not for good, since the recipient is still here."""
+    if text is None:
+        return None
+    if text.startswith("{"):
+        return Retry(**json.loads(text))
+    status, _space, words = text.partition(" ")  # the first version kept no more
+    return Retry(status, words)
 
 
 def _pair(address: Address) -> list[str]:

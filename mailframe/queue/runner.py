@@ -8,7 +8,7 @@ and what became of it is recorded together with the reports about it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -16,6 +16,7 @@ from attrs.validators import gt
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailframe.address import Address
@@ -23,7 +24,16 @@ from mailframe.delivery.handing import hand
 from mailframe.delivery.routes import Routes, routes
 from mailframe.envelope import Envelope
 from mailframe.hooks import Delivered, Delivery, Outcome, Retry
-from mailframe.interfaces import IDeliveryQueue, IPart, IPolicyStorage, Leased, Report, Settlement
+from mailframe.interfaces import (
+    ChangedByHand,
+    IAdministeredQueue,
+    IDeliveryQueue,
+    IPart,
+    IPolicyStorage,
+    Leased,
+    Report,
+    Settlement,
+)
 from mailframe.mailauth.https import https
 from mailframe.mailauth.policy_cache import Fetch, PolicyCache
 from mailframe.mailauth.roots import Roots
@@ -99,6 +109,7 @@ class Runner:
     _woken: bool = field(default=False, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
     _running: bool = field(default=False, init=False)
+    _unwatch: Callable[[], None] = field(default=lambda: None, init=False)
     _loop: Deferred[None] | None = field(default=None, init=False)
     _idle: Deferred[None] | None = field(default=None, init=False)
     _under_way: set[Deferred[None]] = field(factory=set, init=False)
@@ -117,6 +128,8 @@ class Runner:
         self._sender = Sender(site, self.client, self._policies(site, fetch, policies), collector)
         self._recording = Recording(self.queue, site, self.schedules, self.wake)
         self._running = True
+        if IAdministeredQueue.providedBy(self.queue):
+            self._unwatch = self.queue.watch(self._changed)
         self._loop = Deferred.fromCoroutine(self._run())
         if self._daily is not None:
             self._daily.start()
@@ -130,6 +143,7 @@ class Runner:
         self._running = False
         if self._daily is not None:
             await self._daily.stop()
+        self._unwatch()
         self.wake()
         if self._loop is not None:
             await self._loop
@@ -178,6 +192,15 @@ class Runner:
         if self._wake is not None:
             wake, self._wake = self._wake, None
             wake.callback(None)
+
+    def _changed(self, change: ChangedByHand) -> None:
+        """Do what an administrator wants: what was lent as it was is lent again, and the dead are given a chance."""
+        for destination in change.destinations:
+            if window := self._windows.get(destination):
+                window.revive()
+        if change.lent:
+            Deferred.fromCoroutine(self._give_back()).addErrback(_not_given_back)
+        self.wake()
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -313,6 +336,10 @@ class Runner:
         self._waiting.clear()
         if waiting:
             await self.queue.give_back(waiting)
+
+
+def _not_given_back(failure: Failure) -> None:
+    _log.failure("what was changed by hand is tried as it was until its lease ends", failure=failure)
 
 
 def _destination(leased: Leased) -> str:

@@ -11,8 +11,9 @@ from zope.interface import implementer
 from mailframe.bodies import Files
 from mailframe.envelope import Envelope
 from mailframe.errors import InDoubt, MailError, Temporary
-from mailframe.interfaces import IDeliveryQueue, Leased, Report, Settlement
+from mailframe.interfaces import ChangedByHand, IAdministeredQueue, IDeliveryQueue, Leased, Report, Settlement
 from mailframe.queue import flows
+from mailframe.queue.changing import ChangedQueue
 from mailframe.queue.flows import Content, Row
 from mailframe.queue.rows import read_envelope
 from mailframe.queue.settling import LEASED_AT_ONCE, checked, next_attempt
@@ -33,10 +34,13 @@ class Database(Protocol):
     def read(self, sql: str, args: Sequence[Any] = (), /) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a short query, as last committed."""
 
+    def scan(self, op: Callable[[Any], T], /) -> Awaitable[T]:
+        """Run a function of a connection that cannot write, which may take long."""
 
-@implementer(IDeliveryQueue)
+
+@implementer(IDeliveryQueue, IAdministeredQueue)
 @define(eq=False)
-class SQLiteQueue:
+class SQLiteQueue(ChangedQueue):
     """
     @ivar database: has the tables of L{mailframe.queue.tables}.
     @ivar directory: for the bodies of big messages; of this queue alone. What a lease lends from there is not to be
@@ -47,6 +51,7 @@ class SQLiteQueue:
     database: Database
     directory: str
     site: Site
+    watchers: list[Callable[[ChangedByHand], None]] = field(factory=list, init=False)
     _files: Files = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -83,8 +88,8 @@ class SQLiteQueue:
         for each in settlements.values():
             next_attempt(each.outcome, each.due)
         kept = [await self._content(each.id, checked(each.envelope), each.message) for each in reports]
-        with_due = [(content, each.due) for content, each in zip(kept, reports, strict=True)]
-        await self._drop(await self._write(lambda connection: flows.settle(connection, settlements, with_due), kept))
+        pairs = list(zip(kept, reports, strict=True))
+        await self.drop(await self._write(lambda connection: flows.settle(connection, now, settlements, pairs), kept))
 
     async def give_back(self, keys: Collection[int]) -> None:
         """End leases without an attempt."""
@@ -103,7 +108,7 @@ class SQLiteQueue:
             return await self.database.write(op)
         except MailError as error:
             if not isinstance(error, InDoubt):  # a crash may bring the row back: the file is swept away if it does not
-                await self._drop([each.file for each in contents])
+                await self.drop([each.file for each in contents])
             raise
 
     async def _content(self, id: str, envelope: Envelope, message: Message) -> Content:
@@ -125,7 +130,8 @@ class SQLiteQueue:
             return name, envelope, created, Message(head, kept)
         return None  # a runner whose lease had ended has settled it just now
 
-    async def _drop(self, names: Sequence[str | None]) -> None:
+    async def drop(self, names: Sequence[str | None]) -> None:
+        """Remove the files of messages that are gone."""
         ours = [name for name in names if name is not None]
         if ours:
             await self.site.in_thread(self._files.drop, ours)

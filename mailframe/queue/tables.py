@@ -63,3 +63,12 @@ when something of it was lent last. Of a recipient, C{lent} counts its leases, C
 settled, C{held} that it waits for an administrator (its C{due} is infinite then), C{warned} that a delay was reported,
 C{returned} that it is to go back to its sender, and C{route} is the next hop that was chosen by hand.
 """
+
+BY_HAND = """
+CREATE INDEX queued_recipient_held ON queued_recipient (due) WHERE held;
+CREATE INDEX flow_sender ON flow (sender COLLATE NOCASE);
+"""
+"""For administrators: who is held though its lease has ended, and the flows of one sender."""
+
+STEPS = (FIRST, FLOWS, BY_HAND)
+"""All, for a database that holds nothing but a queue."""

@@ -83,7 +83,7 @@ CREATE TABLE expunged (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_MAIL + queue.FIRST, queue.FLOWS, tls.TABLES)
+STEPS: tuple[str, ...] = (_MAIL + queue.FIRST, queue.FLOWS, tls.TABLES, queue.BY_HAND)
 """Step n leads from version n to version n+1; a step that was released is never changed."""
 
 VERSION = len(STEPS)

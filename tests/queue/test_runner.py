@@ -16,6 +16,7 @@ from mailframe.delivery.routes import Route
 from mailframe.envelope import Envelope, Recipient
 from mailframe.errors import Temporary
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
+from mailframe.interfaces import Selection
 from mailframe.net.dns import NoAnswer
 from mailframe.queue import recording
 from mailframe.queue.concurrency import Limits
@@ -28,6 +29,7 @@ from mailframe.sqlite import SQLite
 from mailframe.testing.dns import FakeDNS
 
 MESSAGE = Message.from_bytes(b"Subject: hello\r\nMessage-ID: <1@example.net>\r\n\r\nText\r\n")
+ENVELOPE = Envelope(Address("me", "example.net"), (Recipient(Address("ann", "a.example")),))
 DEAD = Retry("4.4.1", "Nobody there")
 
 
@@ -270,6 +272,105 @@ class RunnerTests(SynchronousTestCase):
         assert len(self.place.asked) == 3
         self.advance(10)
         assert self.empty()
+
+    # --- an administrator -----------------------------------------------------------------------------------------
+
+    def test_what_is_to_be_tried_again_is_tried_at_once_even_where_nobody_answered(self) -> None:
+        self.start(limits=Limits(first=1, rest=10_000.0))
+        self.place.answer = lambda _delivery: DEAD
+        self.put("ann@a.example")
+        self.put("ann@b.example", id="m2")
+        self.place.answer = lambda _delivery: Delivered()
+        self.advance(60)
+        self.now(self.queue.retry(Selection(destination="a.example")))
+        assert [name for _when, name, _to in self.place.asked] == ["m1", "m2", "m1"]
+        self.advance(5000)
+        assert len(self.place.asked) == 3
+        assert not self.empty()
+
+    def test_what_is_released_goes_at_once(self) -> None:
+        self.start()
+        self.now(self.queue.put("m1", Envelope(None, (Recipient(Address("ann", "a.example")),)), MESSAGE, 2_000_000.0))
+        self.now(self.queue.hold(Selection()))
+        self.advance(2_000_000)
+        assert self.place.asked == []
+        self.now(self.queue.release(Selection()))
+        assert len(self.place.asked) == 1
+
+    def test_what_is_to_go_back_is_reported_at_once_and_goes_nowhere(self) -> None:
+        self.start()
+        self.place.answer = lambda _delivery: DEAD
+        self.put("ann@a.example")
+        self.now(self.queue.send_back(Selection()))
+        assert len(self.place.asked) == 1
+        [body] = self.reports.bodies
+        assert b"Status: 5.7.1\r\n" in body
+        assert b"returned by the administrator" in body
+        assert self.empty()
+
+    def test_another_route_is_taken_at_once(self) -> None:
+        self.start()
+        self.place.answer = lambda _delivery: DEAD
+        self.put("ann@a.example")
+        self.now(self.queue.reroute(Selection(), "relay.example"))
+        assert len(self.place.asked) == 1  # and not again: the relay cannot be looked up in a world without a DNS
+        [seen] = self.now(self.queue.inspect(Selection()))
+        assert (seen.route, seen.attempts, seen.outcome.status) == ("relay.example", 2, "4.4.3")
+
+    def lent(self) -> Deferred[Any]:
+        """Start a runner with one attempt under way, and two messages lent that wait for it."""
+        self.start(limits=Limits(first=1, most=1))
+        end: Deferred[Any] = Deferred()
+        for number in range(3):
+            self.now(self.queue.put(f"m{number}", ENVELOPE, MESSAGE, self.clock.seconds()))
+        self.place.answer = lambda _delivery: end
+        self.runner.wake()
+        assert [each.state.value for each in self.now(self.queue.inspect(Selection()))] == ["leased"] * 3
+        return end
+
+    def test_what_is_removed_and_has_not_begun_never_does(self) -> None:
+        end = self.lent()
+        assert self.now(self.queue.remove(Selection())) == 3
+        end.callback(Failed("5.1.1", "No such user"))
+        assert [name for _when, name, _to in self.place.asked] == ["m0"]
+        assert self.reports.asked == []
+        assert self.empty()
+
+    def test_what_is_held_and_has_not_begun_waits_until_it_is_released(self) -> None:
+        end = self.lent()
+        self.now(self.queue.hold(Selection()))
+        states = [each.state.value for each in self.now(self.queue.inspect(Selection()))]
+        assert states == ["leased", "held", "held"]
+        end.callback(Delivered())
+        self.advance(5 * DAY)
+        assert len(self.place.asked) == 1
+        self.place.answer = lambda _delivery: Delivered()
+        self.now(self.queue.release(Selection()))
+        assert len(self.place.asked) == 3
+        assert self.empty()
+
+    def test_what_is_to_go_back_and_has_not_begun_never_goes_anywhere_else(self) -> None:
+        end = self.lent()
+        self.now(self.queue.send_back(Selection()))
+        end.callback(Delivered())
+        assert len(self.place.asked) == 1
+        assert sum(len(to) for _when, _id, to in self.reports.asked) == 2
+        assert self.empty()
+
+    def test_what_cannot_be_given_back_is_done_as_it_was_and_said_so(self) -> None:
+        end = self.lent()
+        with mock.patch.object(MemoryQueue, "give_back", side_effect=Temporary("disk")):
+            self.now(self.queue.reroute(Selection(), "relay.example"))
+        assert len(self.flushLoggedErrors(Temporary)) == 1
+        end.callback(Delivered())
+        assert not self.empty()
+
+    def test_a_runner_that_has_stopped_is_not_told(self) -> None:
+        self.start()
+        self.now(self.runner.stop())
+        self.now(self.queue.put("m1", ENVELOPE, MESSAGE, 0.0))
+        self.now(self.queue.retry(Selection()))
+        assert self.place.asked == []
 
     # --- trouble and the end --------------------------------------------------------------------------------------
 

@@ -13,14 +13,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from mailframe.address import Address
 from mailframe.errors import Temporary
 from mailframe.hooks import Delivered
-from mailframe.interfaces import IDeliveryQueue, Settlement
-from mailframe.queue import flows
+from mailframe.interfaces import IDeliveryQueue, Selection, Settlement
+from mailframe.queue import flows, inspecting
 from mailframe.queue.sqlite import SQLiteQueue
-from mailframe.queue.tables import FIRST, FLOWS
+from mailframe.queue.tables import STEPS
 from mailframe.site import Site
 from mailframe.spool import FileBody, Message
+from mailframe.testing.queue_administration import AdministeredQueueContract
 from mailframe.testing.queues import LATER, SMALL, DeliveryQueueContract, envelope_to, names
 
 T = TypeVar("T")
@@ -33,7 +35,7 @@ class OneConnection:
         self.connection = apsw.Connection(path)
         self.connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
         if not self.read("SELECT 1 FROM sqlite_schema"):
-            self.connection.execute(FIRST + FLOWS)
+            self.connection.execute("".join(STEPS))
         self.broken = False
 
     async def write(self, op: Callable[[Any], T], /) -> T:
@@ -44,8 +46,11 @@ class OneConnection:
         self.connection.execute("COMMIT")
         return result
 
-    def read(self, sql: str, args: Sequence[Any] = (), /) -> Sequence[tuple[Any, ...]]:
+    def read(self, sql: str, args: Any = (), /) -> Sequence[tuple[Any, ...]]:
         return list(self.connection.execute(sql, args))
+
+    async def scan(self, op: Callable[[Any], T], /) -> T:
+        return op(self.connection)
 
 
 class World:
@@ -63,7 +68,7 @@ class World:
         return World(directory, clock)
 
 
-class SQLiteQueueContract(DeliveryQueueContract, TestCase):
+class SQLiteQueueContract(AdministeredQueueContract, DeliveryQueueContract, TestCase):
     async def make_queue(self, clock: Clock) -> IDeliveryQueue:
         directory = tempfile.TemporaryDirectory(prefix="mailframe-queue-")
         self.addCleanup(directory.cleanup)
@@ -129,7 +134,9 @@ class SQLiteQueueContract(DeliveryQueueContract, TestCase):
     async def test_the_last_outcome_can_be_inspected(self) -> None:
         await self.put("a")
         await self.settle(await self.lend(), LATER, 2000.0)
-        assert self.world.database.read("SELECT outcome FROM queued_recipient") == [("4.4.1 nobody answers",)]
+        assert self.world.database.read("SELECT outcome FROM queued_recipient") == [
+            ('{"status": "4.4.1", "text": "nobody answers"}',)
+        ]
 
     async def test_a_message_that_goes_while_it_is_lent_is_passed_over(self) -> None:
         await self.put("a")
@@ -154,8 +161,10 @@ class SQLiteQueueContract(DeliveryQueueContract, TestCase):
             flows._DUE: (1, 1.0, 9),
             flows.NEXT_DUE: ("[]",),
             flows._DONE: (1, 9, 1),
-            flows._AGAIN: (1.0, 1, "", 0, 1, 9, 1),
+            flows._AGAIN: (1.0, 1, "", 0, 1, 9, 1, 1.0),
+            flows._HELD_ON: (1.0,),
             "SELECT min(due) FROM queued_recipient WHERE flow = ?": (1,),
+            **self.looks(),
             "SELECT 1 FROM queued_recipient WHERE message = ?": (1,),
             "SELECT 1 FROM queued_recipient WHERE leased LIMIT 1": (),
             "SELECT file FROM queued WHERE file IS NOT NULL": (),
@@ -165,6 +174,23 @@ class SQLiteQueueContract(DeliveryQueueContract, TestCase):
             tables = [step for step in steps if "json_each" not in step and " " in step and "LIST SUBQUERY" not in step]
             assert all("USING" in step for step in tables if step.startswith(("SCAN", "SEARCH"))), steps
             assert not any("TEMP B-TREE" in step for step in steps if sql != flows._DUE_FLOWS), steps
+
+    def looks(self) -> dict[str, Any]:
+        """Return the statements that show pages of selections."""
+        ann = Address("ann", "x.example")
+        selections = (
+            Selection(),
+            Selection(id="m"),
+            Selection(sender=ann, destination="x"),
+            Selection(recipient=ann),
+        )
+        found = {}
+        for select in (inspecting._PAGE, inspecting._KEYS):
+            for selection in selections:
+                wanted = inspecting.Wanted.of(selection, 1.0)
+                where = wanted.where(self.world.database.connection)
+                found[f"{select} WHERE {where}"] = {**wanted.values, "after": 1}
+        return found
 
 
 class CrashTests(SynchronousTestCase):

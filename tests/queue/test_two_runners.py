@@ -49,6 +49,10 @@ class Slow:
     def read(self, sql: str, args: Any = (), /) -> Any:
         return self.database.read(sql, args)
 
+    async def scan(self, operation: Callable[[Any], T], /) -> T:
+        result: T = await self.database.scan(operation)
+        return result
+
 
 @define(eq=False)
 class Places:

@@ -1,0 +1,108 @@
+"""The power to look into a queue and to change it by hand, for a queue that stands in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from mailframe.interfaces import Backlog, ChangedByHand, Queued, Selection
+from mailframe.net.hop import parse_hop
+from mailframe.queue import by_hand, inspecting
+from mailframe.site import Site
+
+AT_ONCE = 1000
+"""Recipients that are changed in one transaction: others write in between."""
+
+PAGE = 1000
+"""Recipients or destinations that are returned at once, at most."""
+
+
+class ChangedQueue:
+    """
+    All of L{mailframe.interfaces.IAdministeredQueue}, for a queue with these attributes.
+
+    @ivar database: has the tables of L{mailframe.queue.tables}.
+    @ivar site: for the time.
+    @ivar watchers: are told of each change.
+    """
+
+    database: Any
+    site: Site
+    watchers: list[Callable[[ChangedByHand], None]]
+
+    async def drop(self, names: Sequence[str | None]) -> None:
+        """Remove the files of messages that are gone."""
+        raise NotImplementedError
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    async def inspect(self, selection: Selection, after: int = 0, limit: int = 100) -> Sequence[Queued]:
+        """Return recipients, the oldest first."""
+        found: Sequence[Queued] = await self._found(inspecting.page, selection, after, min(limit, PAGE))
+        return found
+
+    async def backlogs(self, limit: int = 100) -> Sequence[Backlog]:
+        """Return the destinations for which most recipients wait."""
+        found: Sequence[Backlog] = await self.database.scan(
+            lambda connection: inspecting.backlogs(connection, min(limit, PAGE))
+        )
+        return found
+
+    async def _found(self, look: Callable[..., Any], selection: Selection, after: int, limit: int) -> Any:
+        now = self.site.clock.seconds()
+        return await self.database.scan(lambda connection: look(connection, selection, now, after, limit))
+
+    # --- changing -------------------------------------------------------------------------------------------------
+
+    async def retry(self, selection: Selection) -> int:
+        """Let them be due now."""
+        return await self._change(by_hand.RETRY, selection)
+
+    async def hold(self, selection: Selection) -> int:
+        """Let them wait until they are released."""
+        return await self._change(by_hand.HOLD, selection)
+
+    async def release(self, selection: Selection) -> int:
+        """Let those that are held be due now."""
+        return await self._change(by_hand.RELEASE, selection)
+
+    async def remove(self, selection: Selection) -> int:
+        """Forget them."""
+        return await self._change(by_hand.REMOVE, selection)
+
+    async def send_back(self, selection: Selection) -> int:
+        """Let them go back to their senders now."""
+        return await self._change(by_hand.SEND_BACK, selection)
+
+    async def reroute(self, selection: Selection, route: str) -> int:
+        """Choose their next hop."""
+        if route:
+            parse_hop(route)
+        return await self._change(by_hand.REROUTE, selection, route)
+
+    async def _change(self, change: by_hand.Change, selection: Selection, route: str = "") -> int:
+        changed, after = 0, 0
+        while keys := await self._found(inspecting.keys, selection, after, AT_ONCE):
+            now = self.site.clock.seconds()
+            touched = await self.database.write(by_hand.step(change, keys, now, route))
+            changed, after = changed + touched.recipients, keys[-1]
+            await self.drop(touched.files)
+            if touched.recipients:
+                self._tell(ChangedByHand(touched.destinations, touched.lent))
+        return changed
+
+    # --- telling --------------------------------------------------------------------------------------------------
+
+    def watch(self, changed: Callable[[ChangedByHand], None]) -> Callable[[], None]:
+        """Call C{changed} after each change."""
+        self.watchers.append(changed)
+        return partial(self._forget, changed)
+
+    def _forget(self, changed: Callable[[ChangedByHand], None]) -> None:
+        if changed in self.watchers:
+            self.watchers.remove(changed)
+
+    def _tell(self, change: ChangedByHand) -> None:
+        for changed in list(self.watchers):
+            changed(change)
