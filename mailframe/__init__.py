@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mailframe.auth.password_file import PasswordFile as PasswordFile
     from mailframe.config import Server as Server
     from mailframe.config import over_tls as over_tls
+    from mailframe.delivery.command import ToCommand as ToCommand
     from mailframe.delivery.mailbox import ToMailbox as ToMailbox
     from mailframe.delivery.relay import ToLMTP as ToLMTP
     from mailframe.delivery.relay import ToMX as ToMX
@@ -47,6 +48,7 @@ _HOMES = {
     "mailframe.auth.memory": ("MemoryAccounts",),
     "mailframe.auth.password_file": ("PasswordFile",),
     "mailframe.config": ("Server", "over_tls"),
+    "mailframe.delivery.command": ("ToCommand",),
     "mailframe.delivery.mailbox": ("ToMailbox",),
     "mailframe.delivery.relay": ("ToLMTP", "ToMX", "ToSmarthost"),
     "mailframe.delivery.routes": ("Route",),
@@ -102,6 +104,7 @@ __all__ = [
     "Site",
     "Submission",
     "TLSReports",
+    "ToCommand",
     "ToLMTP",
     "ToMX",
     "ToMailbox",

@@ -16,6 +16,7 @@ from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.interfaces import Identity
 from mailframe.net.tls import TLSInfo
+from mailframe.site import Site
 from mailframe.spool import Message, header_field
 from mailframe.waiting import in_time
 
@@ -285,6 +286,8 @@ class Delivery:
     @ivar client: who brought it; C{None} when it comes from the queue.
     @ivar via: the connections of the L{mailframe.queue.runner.Runner} that asks; C{None} when it does not come from
         the queue.
+    @ivar site: the world, for targets that need the time, randomness or programs.
+    @ivar queue: an L{mailframe.interfaces.IDeliveryQueue} for what a target sends on; C{None} where there is none.
     """
 
     id: str
@@ -293,6 +296,8 @@ class Delivery:
     message: Message
     client: Client | None = None
     via: Any = None
+    site: Site | None = None
+    queue: Any = None
 
     @property
     def sender(self) -> Address | None:

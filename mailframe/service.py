@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from mailframe.config import OverTLS, Server
 from mailframe.control import SOCKET_MODE, control_factory
 from mailframe.interfaces import IPart
-from mailframe.net import connecting
+from mailframe.net import connecting, programs
 from mailframe.net.dns.resolver import Resolver
 from mailframe.net.door import Door
 from mailframe.net.server_tls import ServerTLS
@@ -225,5 +225,6 @@ def real_site(server: Server, reactor: Any) -> Site:
         clock=reactor,
         in_thread=partial(deferToThreadPool, reactor, reactor.getThreadPool()),
         connect=connecting.by(reactor),
+        spawn=programs.by(reactor),
         resolver=None if asks_nobody else Resolver.of(reactor, server.nameservers),
     )

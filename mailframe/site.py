@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred, execute, fail
-from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IProcessProtocol, IProcessTransport, IProtocolFactory, IReactorTime
 from zope.interface.interface import InterfaceClass
 
 from mailframe.interfaces import IResolver
@@ -71,6 +71,41 @@ def unconnected(peer: TCP | UNIX, _factory: IProtocolFactory, _seconds: float, /
 
 
 @frozen
+class Program:
+    """
+    A program to run.
+
+    @ivar arguments: the first one is the program's file, or a name that stands in C{PATH} of its environment.
+    @ivar environment: all of it.
+    @ivar directory: where it runs.
+    @ivar uid: as whom; C{None} is who we are, and so for the group.
+    @ivar groups: further groups, for another user.
+    """
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    directory: str = "/"
+    uid: int | None = None
+    gid: int | None = None
+    groups: Sequence[int] = ()
+
+
+class Spawn(Protocol):
+    """
+    Starts a program that leads a process group of its own, with pipes for standard input, output and errors.
+
+    Signals that the transport sends are for the whole group. An C{OSError} says that it could not be started.
+    """
+
+    def __call__(self, protocol: IProcessProtocol, program: Program, /) -> IProcessTransport: ...
+
+
+def unspawned(_protocol: IProcessProtocol, program: Program, /) -> IProcessTransport:
+    """The L{Spawn} of a site without programs."""
+    raise OSError(errno.ENOSYS, f"there are no programs here, so {program.arguments[0]} cannot run")
+
+
+@frozen
 class Site:
     """
     The world as one server sees it.
@@ -81,6 +116,7 @@ class Site:
     @ivar random: gives that many random octets; unguessable.
     @ivar resolver: looks names up in the DNS; C{None} asks nobody.
     @ivar connect: opens connections to other servers.
+    @ivar spawn: starts programs.
     """
 
     hostname: str
@@ -89,6 +125,7 @@ class Site:
     random: Callable[[int], bytes] = secrets.token_bytes
     resolver: IResolver | None = None
     connect: Connect = unconnected
+    spawn: Spawn = unspawned
 
     def new_id(self) -> str:
         """Return a new id for a session or message: sortable by time, unguessable, safe in names and headers."""

@@ -30,6 +30,7 @@ EDGE = {
     "mailframe.net.server_tls": "contexts for Twisted",
     "mailframe.net.dns.sockets": "sockets of the resolver",
     "mailframe.net.connecting": "connections to other servers",
+    "mailframe.net.programs": "processes beside the server",
     "mailframe.net.client_tls": "contexts for Twisted",
     "mailframe.net.outgoing": "the edge as a client",
     "mailframe.mailauth.https": "connections to web servers that others name",

@@ -23,6 +23,17 @@ def return_path(sender: bytes) -> bytes:
     return b"Return-Path: <%b>\r\n" % _word(sender)
 
 
+def delivered_to(address: bytes) -> bytes:
+    """Return the Delivered-To field with its CRLF: the address that a message was for, before it goes on from here."""
+    return b"Delivered-To: %b\r\n" % _word(address)
+
+
+def was_delivered_to(head: bytes, address: bytes) -> bool:
+    """Return whether a message has been delivered to an address before, and so goes in circles."""
+    wanted = _word(address).lower()
+    return any(headers.unfold(each).lower() == wanted for each in headers.index(head).get(b"delivered-to", ()))
+
+
 def received(
     helo: bytes,
     peer_name: bytes | None,

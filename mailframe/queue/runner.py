@@ -324,7 +324,9 @@ class Runner:
     async def _outcomes(self, group: Group) -> Mapping[int, Outcome]:
         first = group.leased[0]
         recipients = tuple(each.envelope.recipients[0] for each in group.leased)
-        delivery = Delivery(first.id, first.envelope, recipients, first.message, via=self._sender)
+        delivery = Delivery(
+            first.id, first.envelope, recipients, first.message, via=self._sender, site=self._site, queue=self
+        )
         targets = [(each, group.target) for each in recipients]
         handed = await hand(delivery, targets, self._clock, ATTEMPT_SECONDS)
         return {each.key: outcome for each, (_who, outcome) in zip(group.leased, handed, strict=True)}

@@ -64,7 +64,9 @@ async def _hand_on(
             _log.info("{session} {message} discarded by a hook", session=session.client.session, message=number)
             return [_stored(number)]
         refuse(verdict)
-    delivery = Delivery(number, envelope, envelope.recipients, message, session.client)
+    delivery = Delivery(
+        number, envelope, envelope.recipients, message, session.client, site=session.site, queue=session.queue
+    )
     outcomes: Results = await hand(delivery, targets, session.site.clock)
     if session.queue is not None and not session.role.is_lmtp:
         outcomes = await queue_rest(session.queue, delivery, outcomes, session.site.clock.seconds())
