@@ -19,6 +19,7 @@ from zope.interface import Attribute, Interface
 from mailframe.address import Address
 
 if TYPE_CHECKING:
+    from mailframe.delivery.routes import Route
     from mailframe.envelope import Envelope
     from mailframe.hooks import Outcome, Retry, Verdict
     from mailframe.net.dns.answers import Answer
@@ -496,6 +497,13 @@ class IRecipientCheck(Interface):
         """Return L{mailframe.hooks.Reject} with 5.1.1 for one that is unknown, C{None} for one that is welcome."""
 
 
+class ISiteCheck(Interface):
+    """Like L{IRecipientCheck}, for a delivery target that needs to know the time, or more of the world."""
+
+    def check_at(site: Site, recipient: Address) -> Awaitable[Verdict | None]:
+        """Return what L{IRecipientCheck.check} does."""
+
+
 class IElsewhere(Interface):
     """
     Optional power of a delivery target: it leads to another server.
@@ -503,6 +511,21 @@ class IElsewhere(Interface):
     Mail for it is queued before the client is told that all is well, and goes when it can. Through a route for
     everything only our own users reach it: else this were an open relay.
     """
+
+
+class IQueues(Interface):
+    """
+    Optional power of a delivery target: it puts mail into the queue, C{delivery.queue}, by itself.
+
+    A server without a queue is refused. If it provides L{IElsewhere} too it is asked before the client is told that
+    all is well, since what it queues is durable then.
+    """
+
+
+class IWayBack(Interface):
+    """Optional power of a delivery target: what bounces of its mail comes back by a route of its own."""
+
+    way_back: Route | None = Attribute("It comes before all other routes. C{None}: there is none.")
 
 
 # --- delivery queue --------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import base64
 import hmac
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 from attrs import field, frozen, validators
 
@@ -35,6 +36,7 @@ _SRS0 = re.compile(r"SRS0[=+-]([A-Z0-9+/]{1,27})=([A-Z2-7]{2})=([^=]+)=(.+)", _F
 # What another forwarder made is not looked into, beyond its form.
 _OF_ANOTHER = r"([=+-][^=]+=[^=]+=[^=]+=.+)"
 _SRS0_OF_ANOTHER = re.compile(rf"SRS0{_OF_ANOTHER}", _FLAGS)
+_FORM = re.compile(r"SRS[01][=+-]", _FLAGS)
 _SRS1 = re.compile(rf"SRS1[=+-]([^=]+)=([^=]+)={_OF_ANOTHER}", _FLAGS)
 
 
@@ -57,6 +59,35 @@ class Expired(NotReversible):
 def _some(_instance: object, _attribute: object, value: Sequence[bytes]) -> None:
     if not value or not all(value):
         raise ValueError("SRS needs a secret, and none that is empty")
+
+
+class Rewrites(Protocol):
+    """What rewrites senders: an L{SRS}, or one whose secrets are kept (L{mailframe.delivery.rewriting})."""
+
+    @property
+    def domain(self) -> str:
+        """Ours, in which new senders are."""
+
+    def forward(self, sender: Address, now: float) -> Address:
+        """Return the address that a forwarded message has for its sender."""
+
+    def reverse(self, address: Address, now: float) -> Address:
+        """Return the sender that was rewritten to an address, or raise L{NotReversible}."""
+
+
+@frozen
+class IsRewritten:
+    """
+    Tells the addresses that look as if they were rewritten, without looking whether they were: a pattern for a route.
+
+    @ivar domain: ours.
+    """
+
+    domain: str
+
+    def __call__(self, address: Address) -> bool:
+        """Look at one."""
+        return address.domain == self.domain and _FORM.match(address.local) is not None
 
 
 @frozen

@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 
 from mailframe.address import Address, parse_domain
 from mailframe.hooks import Target
-from mailframe.interfaces import IElsewhere
+from mailframe.interfaces import IElsewhere, IQueues, IWayBack
 
 Pattern: TypeAlias = "str | Callable[[Address], bool]"
 
@@ -76,7 +76,8 @@ class Routes:
     """
     Routes, ready to be asked: domains and addresses by one look into a table, however many there are.
 
-    @ivar routes: the first one that matches counts.
+    @ivar routes: the first one that matches counts. Before them come the ways back of their targets
+        (L{mailframe.interfaces.IWayBack}), each once.
     """
 
     routes: Sequence[Route]
@@ -84,6 +85,9 @@ class Routes:
     _tests: list[tuple[int, Callable[[Address], bool]]] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
+        targets: list[Any] = [route.target for route in self.routes]
+        back = dict.fromkeys(target.way_back for target in targets if IWayBack.providedBy(target))
+        self.routes = [*filter(None, back), *self.routes]
         for number, route in enumerate(self.routes):
             key = _key(route.pattern) if isinstance(route.pattern, str) else None
             if key is None:
@@ -119,7 +123,8 @@ class Routes:
     @property
     def lead_elsewhere(self) -> bool:
         """Whether mail of some route has to be queued."""
-        return any(IElsewhere.providedBy(route.target) for route in self.routes)
+        targets = [route.target for route in self.routes]
+        return any(IElsewhere.providedBy(target) or IQueues.providedBy(target) for target in targets)
 
     def postmaster(self, hostname: str) -> Address:
         """Return who C{<postmaster>} is (RFC 5321 4.5.1): of this host, or of the first domain that has a route."""

@@ -86,6 +86,11 @@ def _folded(clauses: list[bytes]) -> bytes:
     return b"\r\n\t".join(lines)
 
 
+def deliveries(head: bytes) -> int:
+    """Return the number of Delivered-To fields: how often a message has gone on after a delivery."""
+    return len(headers.index(head).get(b"delivered-to", ()))
+
+
 def hops(head: bytes) -> int:
     """Return the number of Received fields: how many servers had the message before (RFC 5321 6.3, loop detection)."""
     return len(headers.index(head).get(b"received", ()))

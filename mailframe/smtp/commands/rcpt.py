@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
@@ -12,7 +14,7 @@ from mailframe.delivery.discard import discard
 from mailframe.envelope import Recipient
 from mailframe.errors import MailError
 from mailframe.hooks import HOOK_SECONDS, RecipientEvent, Reject, Target, ask
-from mailframe.interfaces import IElsewhere, IRecipientCheck
+from mailframe.interfaces import IElsewhere, IQueues, IRecipientCheck, ISiteCheck
 from mailframe.smtp import replies
 from mailframe.smtp.extension import Command
 from mailframe.smtp.grammar import Path, path
@@ -49,9 +51,12 @@ async def _target(session: Session, address: Address) -> Target:
     if target is None:
         _count_unknown(session)
         raise Refused(replies.RELAY_DENIED)
+    known: Any = target
     if IRecipientCheck.providedBy(target):
-        await _check(session, target, address)
-    if IElsewhere.providedBy(target):
+        await _check(session, known.check, address)
+    elif ISiteCheck.providedBy(target):
+        await _check(session, partial(known.check_at, session.site), address)
+    if IElsewhere.providedBy(target) and not IQueues.providedBy(target):
         return session.to_queue
     return target
 
@@ -74,10 +79,10 @@ def _recipient(session: Session, given: Path) -> Recipient:
     return recipient
 
 
-async def _check(session: Session, target: Any, address: Address) -> None:
-    """Ask the target, which provides L{IRecipientCheck}, whether it knows the recipient."""
+async def _check(session: Session, check: Callable[[Address], Any], address: Address) -> None:
+    """Ask the target whether it knows the recipient."""
     try:
-        verdict = await in_time(target.check, address, session.site.clock, HOOK_SECONDS)
+        verdict = await in_time(check, address, session.site.clock, HOOK_SECONDS)
     except MailError:
         raise Refused(replies.FAULT) from None
     except Exception:
