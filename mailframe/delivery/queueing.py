@@ -11,13 +11,16 @@ from twisted.logger import Logger
 
 from mailframe.envelope import Recipient
 from mailframe.errors import MailError
-from mailframe.hooks import Delivered, Delivery, Outcome, Retry
+from mailframe.hooks import Action, Delivered, Delivery, Outcome, Retry
 from mailframe.interfaces import IDeliveryQueue
 
 _log = Logger()
 
 FIRST_RETRY_SECONDS = 300.0
 """When the rest is tried again for the first time."""
+
+QUEUED = Delivered("queued", Action.PASSED_ON)
+"""The runner tells what becomes of it."""
 
 Results = Sequence[tuple[Recipient, Outcome]]
 
@@ -40,7 +43,7 @@ class ToQueue:
             await self.queue.put(delivery.id, envelope, delivery.message, self.clock.seconds())
         except MailError as error:
             return Retry("4.3.1", str(error) or "The message cannot be queued now")
-        return Delivered("queued")
+        return QUEUED
 
 
 async def queue_rest(queue: IDeliveryQueue, delivery: Delivery, outcomes: Results, now: float) -> Results:
@@ -51,7 +54,7 @@ async def queue_rest(queue: IDeliveryQueue, delivery: Delivery, outcomes: Result
     Where nobody got it, the client keeps it: it is the better queue, since it can tell its user.
 
     @param now: seconds since the epoch.
-    @return: the outcomes, with L{Delivered} for those that are durably queued.
+    @return: the outcomes, with L{QUEUED} for those that are durably queued.
     """
     waiting = {recipient.address: recipient for recipient, outcome in outcomes if isinstance(outcome, Retry)}
     if not waiting or not any(isinstance(outcome, Delivered) for _recipient, outcome in outcomes):
@@ -62,6 +65,4 @@ async def queue_rest(queue: IDeliveryQueue, delivery: Delivery, outcomes: Result
     except Exception:
         _log.failure("{message} cannot be queued", message=delivery.id)
         return outcomes
-    return [
-        (recipient, Delivered("queued") if isinstance(outcome, Retry) else outcome) for recipient, outcome in outcomes
-    ]
+    return [(recipient, QUEUED if isinstance(outcome, Retry) else outcome) for recipient, outcome in outcomes]

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from mailframe import status as codes
 from mailframe.delivery.handing import hand
 from mailframe.delivery.queueing import Results, queue_rest
+from mailframe.delivery.telling import tell_success
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivered, Delivery, Discard, Failed, MessageEvent, Outcome, Target, ask
 from mailframe.message import trace
@@ -71,6 +72,8 @@ async def _hand_on(
     if session.queue is not None and not session.role.is_lmtp:
         outcomes = await queue_rest(session.queue, delivery, outcomes, session.site.clock.seconds())
     _report(session, delivery, outcomes)
+    if session.queue is not None and (session.role.is_lmtp or all(isinstance(each, Delivered) for _, each in outcomes)):
+        await tell_success(session.queue, delivery, outcomes, session.site)
     if session.role.is_lmtp:
         return [_answer(number, outcome) for _recipient, outcome in outcomes]
     return [_single(number, outcomes)]

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailframe.address import Address
-from mailframe.delivery.queueing import FIRST_RETRY_SECONDS, queue_rest
+from mailframe.delivery.queueing import FIRST_RETRY_SECONDS, QUEUED, queue_rest
 from mailframe.envelope import Envelope, Recipient
 from mailframe.errors import Temporary
 from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry
@@ -38,7 +38,7 @@ class QueueingTests(SynchronousTestCase):
         return now(self.queue.lease(at, at + 100, 10))
 
     def test_who_has_to_wait_is_queued_when_others_have_it(self) -> None:
-        self.assertEqual(self.rest(Delivered(), LATER, NEVER), [Delivered(), Delivered("queued"), NEVER])
+        self.assertEqual(self.rest(Delivered(), LATER, NEVER), [Delivered(), QUEUED, NEVER])
         self.assertEqual(self.queued(1000.0 + FIRST_RETRY_SECONDS - 1), [])
         [leased] = self.queued()
         self.assertEqual(leased.envelope, Envelope(Address("me", "example.net"), (TO[1],)))
