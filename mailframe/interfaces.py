@@ -825,6 +825,13 @@ class IKeepsFiles(Interface):
     directory: str = Attribute("Made, with its parents, before the server drops its privileges, for whom it then is.")
 
 
+class IRelocatable(IKeepsFiles):
+    """Optional power of an L{IPart} that keeps files: it can keep them elsewhere, for those who try a server out."""
+
+    def keep_in(directory: str) -> None:
+        """Keep everything in another directory; called before the part starts."""
+
+
 class IKeepsTLS(Interface):
     """Optional power of what a queue is in: what transport security remembers outlives a restart there."""
 

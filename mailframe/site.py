@@ -117,6 +117,8 @@ class Site:
     @ivar resolver: looks names up in the DNS; C{None} asks nobody.
     @ivar connect: opens connections to other servers.
     @ivar spawn: starts programs.
+    @ivar roots: what the certificates of others must lead to where nothing else is configured, a
+        L{mailframe.mailauth.roots.Roots}; C{None} is those of the system.
     """
 
     hostname: str
@@ -126,6 +128,7 @@ class Site:
     resolver: IResolver | None = None
     connect: Connect = unconnected
     spawn: Spawn = unspawned
+    roots: Any = None
 
     def new_id(self) -> str:
         """Return a new id for a session or message: sortable by time, unguessable, safe in names and headers."""

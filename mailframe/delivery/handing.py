@@ -54,6 +54,8 @@ async def _outcomes(target: Target, delivery: Delivery, clock: IReactorTime, sec
         _log.error(
             "{message} target {target!r} took over {seconds} s", message=delivery.id, target=target, seconds=seconds
         )
+    except defer.CancelledError:
+        _log.info("{message} target {target!r} was interrupted", message=delivery.id, target=target)
     except Exception:
         _log.failure("{message} target {target!r} failed", message=delivery.id, target=target)
     return _LATER

@@ -112,7 +112,8 @@ class Runner:
     _unwatch: Callable[[], None] = field(default=lambda: None, init=False)
     _loop: Deferred[None] | None = field(default=None, init=False)
     _idle: Deferred[None] | None = field(default=None, init=False)
-    _under_way: set[Deferred[None]] = field(factory=set, init=False)
+    _under_way: dict[Deferred[None], None] = field(factory=dict, init=False)
+    _interrupting: bool = field(default=False, init=False)
     _recording: Any = field(default=None, init=False)
 
     # --- IPart ----------------------------------------------------------------------------------------------------
@@ -152,8 +153,11 @@ class Runner:
             self._idle = Deferred()
             self._idle.addTimeout(STOP_SECONDS, self._clock, lambda _result, _seconds: None)
             await self._idle
+            self._interrupting = True
             for late in list(self._under_way):
                 late.cancel()
+            self._interrupting = False
+            await self._give_back()
         await self._sender.stop()
         await self._recording.end()
         self._windows.clear()
@@ -298,11 +302,11 @@ class Runner:
         window.start(self._now)
         under_way = Deferred.fromCoroutine(self._attempt(group, window))
         if not under_way.called:
-            self._under_way.add(under_way)
+            self._under_way[under_way] = None
             under_way.addCallback(self._over, under_way)
 
     def _over(self, _done: None, ended: Deferred[None]) -> None:
-        self._under_way.discard(ended)
+        self._under_way.pop(ended, None)
 
     async def _attempt(self, group: Group, window: Window) -> None:
         try:
@@ -310,8 +314,13 @@ class Runner:
         except Exception:
             _log.failure("{message} attempt failed", message=group.leased[0].id)
             outcomes = dict.fromkeys((each.key for each in group.leased), Retry())
+        done = group.leased
+        if self._interrupting:  # a failure of this moment says nothing about the destination
+            done = [each for each in done if not isinstance(outcomes[each.key], Retry)]
+            self._late += [each.key for each in group.leased if each not in done]
         try:
-            self._recording.add(group.leased, outcomes)
+            if done:
+                self._recording.add(done, outcomes)
         except Exception:
             _log.failure("{message} cannot be reported: it is tried again", message=group.leased[0].id)
         self._active -= 1
@@ -332,7 +341,7 @@ class Runner:
         return {each.key: outcome for each, (_who, outcome) in zip(group.leased, handed, strict=True)}
 
     async def _give_back(self) -> None:
-        """Return what was lent and not begun."""
+        """Return what was lent and not begun, or interrupted."""
         waiting = [each.key for groups in self._waiting.values() for group in groups for each in group.leased]
         waiting, self._late = waiting + self._late, []
         self._waiting.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -238,6 +238,8 @@ class Sender:
 
     async def _protect(self, link: _Link, host: Host) -> None:
         connection, required = link.connection, host.required
+        if required.roots is None:
+            required = evolve(required, roots=self.site.roots)
         await connection.start_client_tls(self._tls.to(required.server_name or host.name), self.limits.handshake)
         chain, now = peer_chain(connection.transport), self.site.clock.seconds()
         self._judge(host, lambda: check(required, chain, (host.name,), now))

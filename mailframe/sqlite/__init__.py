@@ -26,12 +26,12 @@ from mailframe.interfaces import (
     IBulkDelivery,
     Identity,
     IDirectory,
-    IKeepsFiles,
     IKeepsQueue,
     IKeepsSpool,
     IKeepsTLS,
     IMailStore,
     IPart,
+    IRelocatable,
 )
 from mailframe.queue.sqlite import SQLiteQueue
 from mailframe.site import Site, inline
@@ -59,7 +59,7 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     IDirectory,
     IAccounts,
     IPart,
-    IKeepsFiles,
+    IRelocatable,
     IKeepsQueue,
     IKeepsSpool,
     IKeepsTLS,
@@ -89,6 +89,11 @@ class SQLite:
 
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)
+
+    def keep_in(self, directory: str) -> None:
+        """Keep everything in another directory."""
+        self.directory = directory
+        self.spool = Spool(self._path("spool"))
 
     # --- IPart ----------------------------------------------------------------------------------------------------
 

@@ -1,1 +1,1 @@
-"""The public test kit: transcripts of conversations, contract suites for implementations of the interfaces."""
+"""The public test kit: a world of servers on virtual time, transcripts of conversations, contract suites."""
