@@ -17,7 +17,7 @@ from twisted.internet.endpoints import serverFromString
 
 from mailframe.address import parse_domain
 from mailframe.administration import Administered
-from mailframe.interfaces import IAccounts, IDeliveryQueue, IKeepsFiles, IKeepsQueue, IPart
+from mailframe.interfaces import IAccounts, IDeliveryQueue, IJournal, IKeepsFiles, IKeepsJournal, IKeepsQueue, IPart
 from mailframe.site import Site
 
 if TYPE_CHECKING:
@@ -208,3 +208,9 @@ class Server:
         candidates = [*self.run, *(getattr(service, "users", None) for service in services)]
         found = [each for each in candidates if IAccounts.providedBy(each)]
         return found[0] if found else None
+
+    @property
+    def journal(self) -> IJournal | None:
+        """The journal: of the first part that keeps one."""
+        parts: list[Any] = [part for part in self.run if IKeepsJournal.providedBy(part)]
+        return next((part.journal for part in parts if part.journal is not None), None)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mailframe.delivery.routes import Route
     from mailframe.envelope import Envelope
     from mailframe.hooks import Outcome, Retry, Verdict
+    from mailframe.journal.events import Event
     from mailframe.net.dns.answers import Answer
     from mailframe.site import Site
     from mailframe.spool import Message, Spool
@@ -870,3 +871,67 @@ class IReportStorage(Interface):
 
     def remove(day: str, domain: str) -> Awaitable[None]:
         """Forget a domain's counts of a day."""
+
+
+# --- journal ---------------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Entry:
+    """
+    Events of one message that were noted together.
+
+    @ivar number: its place in the journal: later entries have higher numbers.
+    @ivar events: at least one.
+    """
+
+    number: int
+    events: Sequence[Event]
+
+
+class IJournal(Interface):
+    """
+    What happened to each message (L{mailframe.journal.events}): for people, and never needed to deliver mail.
+
+    It may lose the last events in a crash, and events for which there is no room; it never makes mail wait, and never
+    raises where events are noted.
+    """
+
+    def note(events: Sequence[Event]) -> None:
+        """
+        Take events, soon to be kept; costs next to nothing.
+
+        @param events: of one message, or of what was refused before there was one; at least one. They are found
+            together, by the keys of all of them (L{mailframe.journal.keys.keys}).
+        """
+
+    def find(key: str, before: int | None, limit: int) -> Awaitable[Sequence[Entry]]:
+        """
+        Return entries that a key leads to, the latest first.
+
+        @param key: as L{mailframe.journal.keys} makes it of a Message-ID or an address.
+        @param before: only entries of lower numbers; C{None} is all, with what was noted just now.
+        @param limit: how many at the most.
+        """
+
+    def of(message: str, after: int, limit: int) -> Awaitable[Sequence[Entry]]:
+        """
+        Return entries of a message, by its id, in the order in which they were noted.
+
+        @param after: only entries of higher numbers; 0 is all, with what was noted just now.
+        @param limit: how many at the most.
+        """
+
+    def prune(now: float) -> Awaitable[bool]:
+        """
+        Forget some of what need not be remembered any longer: so little that nobody has to wait for it.
+
+        @param now: seconds since the epoch.
+        @return: whether there is more to forget.
+        """
+
+
+class IKeepsJournal(Interface):
+    """Optional power of an L{IPart}: it keeps the journal of the server that runs it."""
+
+    journal: IJournal | None = Attribute("The journal, there before the start; C{None} where none is to be kept.")

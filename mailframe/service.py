@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.endpoints import UNIXServerEndpoint, serverFromString
@@ -51,6 +52,8 @@ class ServerService(Service):
         self.server = server
         self.reactor = reactor
         self.site = real_site(server, reactor) if site is None else site
+        if self.site.journal is None:
+            self.site = evolve(self.site, journal=server.journal)
         self.owner: tuple[int, int] | None = None
         self.failed: Callable[[Failure], object] = _tell
         self._prepared = False

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.interfaces import IProcessProtocol, IProcessTransport, IProtocolFactory, IReactorTime
 from zope.interface.interface import InterfaceClass
 
-from mailframe.interfaces import IResolver
+from mailframe.interfaces import IJournal, IResolver
 
 T = TypeVar("T")
 
@@ -119,6 +119,7 @@ class Site:
     @ivar spawn: starts programs.
     @ivar roots: what the certificates of others must lead to where nothing else is configured, a
         L{mailframe.mailauth.roots.Roots}; C{None} is those of the system.
+    @ivar journal: is told what happens to each message; C{None} where nobody wants to know.
     """
 
     hostname: str
@@ -129,6 +130,7 @@ class Site:
     connect: Connect = unconnected
     spawn: Spawn = unspawned
     roots: Any = None
+    journal: IJournal | None = None
 
     def new_id(self) -> str:
         """Return a new id for a session or message: sortable by time, unguessable, safe in names and headers."""

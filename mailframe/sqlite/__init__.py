@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 
 from attrs import define, field
+from attrs.validators import instance_of, optional
 from zope.interface import implementer
 
 from mailframe.address import Address
@@ -26,6 +27,8 @@ from mailframe.interfaces import (
     IBulkDelivery,
     Identity,
     IDirectory,
+    IJournal,
+    IKeepsJournal,
     IKeepsQueue,
     IKeepsSpool,
     IKeepsTLS,
@@ -33,6 +36,8 @@ from mailframe.interfaces import (
     IPart,
     IRelocatable,
 )
+from mailframe.journal.retention import Retention
+from mailframe.journal.sqlite import SQLiteJournal
 from mailframe.queue.sqlite import SQLiteQueue
 from mailframe.site import Site, inline
 from mailframe.spool import Message, Spool
@@ -63,6 +68,7 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     IKeepsQueue,
     IKeepsSpool,
     IKeepsTLS,
+    IKeepsJournal,
 )
 @define(eq=False)
 class SQLite:
@@ -71,20 +77,24 @@ class SQLite:
 
     @ivar directory: where it is; made when it is not there, readable for this user alone.
     @ivar any_account: make accounts when mail or a login comes for them: for users who stand elsewhere.
+    @ivar events: how long the journal remembers; C{None} keeps none, and forgets what there is.
     @ivar spool: where big messages wait while they arrive.
     @ivar queue: the delivery queue; there once it has started.
     """
 
     directory: str = field(converter=_absolute)
     any_account: bool = False
+    events: Retention | None = field(factory=Retention, kw_only=True, validator=optional(instance_of(Retention)))
     spool: Spool = field(init=False)
     _lock: int = field(default=-1, init=False)
     _kept: Kept | None = field(default=None, init=False)
     _store: SQLiteStore | None = field(default=None, init=False)
     _accounts: SQLiteAccounts | None = field(default=None, init=False)
     _queue: SQLiteQueue | None = field(default=None, init=False)
+    _journal: SQLiteJournal = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._journal = SQLiteJournal(self.events)
         self.spool = Spool(self._path("spool"))
 
     def _path(self, name: str) -> str:
@@ -126,6 +136,7 @@ class SQLite:
         self._store = SQLiteStore(kept, self.any_account)
         self._accounts = SQLiteAccounts(kept)
         self._queue = SQLiteQueue(database, self._path("queue"), site)
+        self._journal.start(database, site)
         self.spool.clear()
         await self._queue.start()
         rows = database.read("SELECT file FROM content WHERE file IS NOT NULL")
@@ -133,6 +144,7 @@ class SQLite:
 
     async def stop(self) -> None:
         """Finish what was asked for, and close."""
+        self._journal.stop()
         if self._kept is not None:
             self._kept.database.close()
         self._kept = self._store = self._accounts = self._queue = None
@@ -148,6 +160,11 @@ class SQLite:
         if self._queue is None:
             raise _not_open()
         return self._queue
+
+    @property
+    def journal(self) -> IJournal | None:
+        """The journal, if one is kept."""
+        return None if self.events is None else self._journal
 
     @property
     def store(self) -> SQLiteStore:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import apsw
 
 from mailframe.errors import NewerSchema
+from mailframe.journal.tables import JOURNAL
 from mailframe.queue import tables as queue
 from mailframe.sqlite import tls
 
@@ -83,7 +84,7 @@ CREATE TABLE expunged (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_MAIL + queue.FIRST, queue.FLOWS, tls.TABLES, queue.BY_HAND)
+STEPS: tuple[str, ...] = (_MAIL + queue.FIRST, queue.FLOWS, tls.TABLES, queue.BY_HAND, JOURNAL)
 """Step n leads from version n to version n+1; a step that was released is never changed."""
 
 VERSION = len(STEPS)

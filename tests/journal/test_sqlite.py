@@ -1,0 +1,332 @@
+"""The journal in SQLite keeps the contract, writes many events at a time, and forgets in small steps."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import apsw
+from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import implementer
+
+from mailframe.errors import Temporary
+from mailframe.interfaces import IJournal
+from mailframe.journal.events import Arrived, Attempted, Contacted, Event, Handed, Judged, Refused, Reported
+from mailframe.journal.keys import address_key
+from mailframe.journal.retention import DAY, Retention
+from mailframe.journal.sqlite import (
+    PRUNE_PAUSE,
+    PRUNE_SECONDS,
+    WAITING_ENTRIES,
+    WRITE_ENTRIES,
+    WRITE_SECONDS,
+    SQLiteJournal,
+)
+from mailframe.journal.tables import ENTRIES_A_BUCKET
+from mailframe.site import Site
+from mailframe.sqlite import SQLite, schema
+from mailframe.sqlite.database import Database
+from mailframe.testing.journals import START, JournalContract, arrived, ids
+
+T = TypeVar("T")
+
+
+class SQLiteJournalTests(JournalContract, TestCase):
+    async def make_journal(self, clock: Clock, retention: Retention) -> IJournal:
+        directory = tempfile.TemporaryDirectory(prefix="mailframe-journal-")
+        self.addCleanup(directory.cleanup)
+        data = SQLite(directory.name, events=retention)
+        await data.start(Site("h", clock))
+        self.addCleanup(lambda: Deferred.fromCoroutine(data.stop()))
+        assert data.journal is not None
+        return data.journal
+
+
+class Slow:
+    """A database that does what it is asked when a test wants it."""
+
+    def __init__(self) -> None:
+        self.connection = apsw.Connection(":memory:")
+        schema.prepare(self.connection)
+        self.waiting: list[tuple[Callable[[Any], Any], Deferred[Any]]] = []
+        self.prompt = True
+
+    def write(self, operation: Callable[[Any], T], /) -> Deferred[T]:
+        if self.prompt:
+            return execute(operation, self.connection)
+        done: Deferred[T] = Deferred()
+        self.waiting.append((operation, done))
+        return done
+
+    def scan(self, operation: Callable[[Any], T], /) -> Deferred[T]:
+        return execute(operation, self.connection)
+
+    def go_on(self) -> None:
+        """Do the first thing that was asked for."""
+        operation, done = self.waiting.pop(0)
+        done.callback(operation(self.connection))
+
+    @property
+    def count(self) -> int:
+        [(count,)] = self.connection.execute("SELECT count(*) FROM journal_entry")
+        return int(count)
+
+
+@implementer(ILogObserver)
+class Heard:
+    """What the journal has logged."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, event: Any) -> None:
+        if event.get("log_namespace", "").startswith("mailframe.journal"):
+            self.texts.append(event["log_format"].format_map(event))
+
+
+class WritingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(START)
+        self.database = Slow()
+        self.journal = SQLiteJournal()
+        heard = Heard()
+        self.warnings = heard.texts
+        globalLogPublisher.addObserver(heard)
+        self.addCleanup(globalLogPublisher.removeObserver, heard)
+
+    def start(self) -> None:
+        self.journal.start(self.database, Site("h", self.clock))
+        self.clock.advance(PRUNE_PAUSE)
+        self.addCleanup(self.journal.stop)
+
+    def note(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.journal.note([arrived("m1")])
+
+    def now(self, call: Any) -> Any:
+        return self.successResultOf(Deferred.fromCoroutine(call))
+
+    def test_events_are_written_after_a_second_in_one_operation(self) -> None:
+        self.start()
+        self.database.prompt = False
+        self.note(3)
+        self.clock.advance(WRITE_SECONDS - 0.1)
+        assert self.database.waiting == []
+        self.clock.advance(0.1)
+        assert len(self.database.waiting) == 1
+        self.database.go_on()
+        assert self.database.count == 3
+
+    def test_many_are_written_at_once(self) -> None:
+        self.start()
+        self.note(WRITE_ENTRIES - 1)
+        assert self.database.count == 0
+        self.note()
+        assert self.database.count == WRITE_ENTRIES
+
+    def test_one_operation_is_under_way_at_a_time_and_takes_no_more_than_it_may(self) -> None:
+        self.start()
+        self.database.prompt = False
+        self.note(3 * WRITE_ENTRIES + 5)
+        for written in (1, 2, 3):
+            assert len(self.database.waiting) == 1
+            self.database.go_on()
+            assert self.database.count == written * WRITE_ENTRIES
+        assert self.database.waiting == []
+        self.clock.advance(WRITE_SECONDS)
+        self.database.go_on()
+        assert self.database.count == 3 * WRITE_ENTRIES + 5
+
+    def test_what_comes_while_the_disk_is_busy_is_written_after_it(self) -> None:
+        self.start()
+        self.database.prompt = False
+        self.note()
+        self.clock.advance(WRITE_SECONDS)
+        self.note()
+        self.clock.advance(10 * WRITE_SECONDS)
+        self.database.go_on()
+        self.clock.advance(WRITE_SECONDS)
+        self.database.go_on()
+        assert self.database.count == 2
+
+    def test_when_the_disk_is_stuck_memory_is_bounded_and_the_loss_is_told(self) -> None:
+        self.start()
+        self.database.prompt = False
+        self.note(WRITE_ENTRIES + WAITING_ENTRIES + 7)
+        assert len(self.journal._gathered) == WAITING_ENTRIES
+        self.database.prompt = True
+        self.database.go_on()
+        self.clock.advance(WRITE_SECONDS)
+        assert self.database.count == WRITE_ENTRIES + WAITING_ENTRIES
+        assert self.warnings == ["the journal has lost 7 entries: the disk was too slow"]
+
+    def test_a_full_disk_loses_events_and_nothing_else(self) -> None:
+        self.start()
+        self.database.prompt = False
+        self.note()
+        self.clock.advance(WRITE_SECONDS)
+        self.database.waiting.pop()[1].errback(Temporary("The data cannot be written now"))
+        assert self.warnings == ["the journal has lost 1 entries: The data cannot be written now"]
+        self.database.prompt = True
+        self.note()
+        self.clock.advance(WRITE_SECONDS)
+        assert self.database.count == 1
+
+    def test_events_from_before_the_start_are_kept(self) -> None:
+        self.note(2)
+        self.start()
+        self.clock.advance(WRITE_SECONDS)
+        assert self.database.count == 2
+
+    def test_without_a_database_memory_is_bounded(self) -> None:
+        self.note(WAITING_ENTRIES + 3)
+        assert len(self.journal._gathered) == WAITING_ENTRIES
+
+    def test_the_end_writes_what_is_left_and_leaves_nothing_over(self) -> None:
+        self.start()
+        self.note(WRITE_ENTRIES + WRITE_ENTRIES // 2)
+        self.journal.stop()
+        assert self.database.count == WRITE_ENTRIES + WRITE_ENTRIES // 2
+        assert self.clock.getDelayedCalls() == []
+        self.journal.stop()
+
+    def test_the_end_waits_for_no_write_under_way(self) -> None:
+        self.start()
+        self.database.prompt = False
+        self.note(2 * WRITE_ENTRIES + 1)
+        self.journal.stop()
+        while self.database.waiting:
+            self.database.go_on()
+        assert self.database.count == 2 * WRITE_ENTRIES + 1
+        assert self.clock.getDelayedCalls() == []
+
+    def test_what_was_just_noted_is_found_while_other_events_are_being_written(self) -> None:
+        self.start()
+        self.database.prompt = False
+        self.note(WRITE_ENTRIES)
+        self.journal.note([arrived("m2")])
+        found = Deferred.fromCoroutine(self.journal.of("m2", 0, 10))
+        under = Deferred.fromCoroutine(self.journal.find(address_key("ann@example.org"), None, 1))
+        while self.database.waiting:
+            self.database.go_on()
+        assert ids(self.successResultOf(found)) == ["m2"]
+        assert ids(self.successResultOf(under)) == ["m2"]
+
+    def test_what_is_old_is_forgotten_in_the_background_a_bucket_at_a_time(self) -> None:
+        self.journal.retention = Retention(days=1)
+        self.start()
+        self.note(3 * ENTRIES_A_BUCKET)
+        self.now(self.journal.of("m1", 0, 1))
+        self.clock.advance(DAY - PRUNE_SECONDS)
+        assert self.database.count == 3 * ENTRIES_A_BUCKET
+        self.clock.advance(PRUNE_SECONDS)
+        left = 2 * ENTRIES_A_BUCKET + 1  # the first bucket has no entry 0
+        assert self.database.count == left
+        self.clock.advance(PRUNE_PAUSE)
+        assert self.database.count == left - ENTRIES_A_BUCKET
+        self.clock.pump([PRUNE_PAUSE] * 3)
+        assert self.database.count == 0
+        [(keys,)] = self.database.connection.execute("SELECT count(*) FROM journal_key")
+        assert keys == 0
+
+    def test_a_disk_that_cannot_forget_is_told_of_and_asked_again(self) -> None:
+        self.journal.retention = Retention(days=1)
+        self.start()
+        self.note()
+        self.now(self.journal.of("m1", 0, 1))
+        self.clock.advance(2 * DAY)
+        write, self.database.write = self.database.write, lambda operation: fail(Temporary("full"))  # type: ignore
+        self.clock.advance(PRUNE_SECONDS)
+        assert self.warnings == ["the journal cannot forget what is old: full"]
+        self.database.write = write  # type: ignore[method-assign]
+        self.clock.advance(PRUNE_SECONDS)
+        assert self.database.count == 0
+
+    def test_each_look_up_reads_ranges_only(self) -> None:
+        from mailframe.journal import sqlite
+
+        for query in (sqlite._UNDER, sqlite._OF, sqlite._LAST_TIME, sqlite._FIRST, sqlite._LAST):
+            arguments = (1,) * query.count("?")
+            plan = [row[3] for row in self.database.connection.execute(f"EXPLAIN QUERY PLAN {query}", arguments)]
+            # The least and the greatest number stand at the ends of the table, where SQLite looks for them.
+            scans = [each for each in plan if "SCAN" in each]
+            assert not scans, (query, plan)
+            assert not any("TEMP B-TREE" in each for each in plan), (query, plan)
+
+
+class SwitchedOffTests(SynchronousTestCase):
+    def now(self, call: Any) -> Any:
+        return self.successResultOf(Deferred.fromCoroutine(call))
+
+    def test_a_journal_that_is_switched_off_is_none_and_forgets_what_was(self) -> None:
+        directory, clock = self.mktemp(), Clock()
+        data = SQLite(directory)
+        self.now(data.start(Site("h", clock)))
+        assert data.journal is not None
+        data.journal.note([arrived("m1")])
+        self.now(data.stop())
+        off = SQLite(directory, events=None)
+        assert off.journal is None
+        self.now(off.start(Site("h", clock)))
+        database = Database(os.path.join(off.directory, "mail.sqlite3"))
+        clock.advance(PRUNE_PAUSE)
+        self.now(off.stop())
+        database.open()
+        self.addCleanup(database.close)
+        assert database.read("SELECT * FROM journal_entry") == database.read("SELECT * FROM journal_key") == []
+
+    def test_a_retention_of_nothing_is_a_mistake(self) -> None:
+        for wrong in ({"days": 0}, {"entries": 0}, {"days": -1.0}):
+            self.assertRaises(ValueError, lambda wrong=wrong: Retention(**wrong))
+        self.assertRaises(TypeError, lambda: SQLite(self.mktemp(), events=30))  # type: ignore[arg-type]
+
+
+OLD = (
+    '[["judged",1.5,"m","recipient","h","reject","5.7.1","no","a@b"],'
+    '["arrived",1.5,"m","s","mx","192.0.2.7","helo","TLSv1.3 X","login","a@b",["c@d","e@f"],"id@x",10,"about"],'
+    '["refused",1.5,"","recipient",550,"5.1.1","no","s","mx","192.0.2.7","helo","a@b",["c@d"],"id@x"],'
+    '["handed",1.5,"m","c@d","delivered","","INBOX"],'
+    '["contacted",1.5,"m","mx","TLSv1.3 X","may","problem"],'
+    '["attempted",1.5,"m","c@d",1,"postponed","4.2.1","busy","mx","450 busy",9.5],'
+    '["reported",1.5,"m","failed","r","a@b",["c@d"]]]'
+)
+
+
+class RowTests(SynchronousTestCase):
+    def test_what_a_released_version_has_kept_is_read_by_every_later_one(self) -> None:
+        from mailframe.journal.rows import events_text, read_events
+
+        events: list[Event] = [
+            Judged(1.5, "m", "recipient", "h", "reject", "5.7.1", "no", "a@b"),
+            Arrived(
+                1.5,
+                "m",
+                "s",
+                "mx",
+                "192.0.2.7",
+                "helo",
+                "TLSv1.3 X",
+                "login",
+                "a@b",
+                ("c@d", "e@f"),
+                "id@x",
+                10,
+                "about",
+            ),
+            Refused(1.5, "", "recipient", 550, "5.1.1", "no", "s", "mx", "192.0.2.7", "helo", "a@b", ("c@d",), "id@x"),
+            Handed(1.5, "m", "c@d", "delivered", "", "INBOX"),
+            Contacted(1.5, "m", "mx", "TLSv1.3 X", "may", "problem"),
+            Attempted(1.5, "m", "c@d", 1, "postponed", "4.2.1", "busy", "mx", "450 busy", 9.5),
+            Reported(1.5, "m", "failed", "r", "a@b", ("c@d",)),
+        ]
+        assert read_events(OLD) == events
+        assert events_text(events) == OLD
+        assert read_events('[["handed",1.5,"m","c@d","delivered","",""]]') == [
+            Handed(1.5, "m", "c@d", "delivered", "", "")
+        ]
