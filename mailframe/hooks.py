@@ -174,7 +174,11 @@ E = TypeVar("E")
 
 
 async def ask(
-    hooks: Sequence[Callable[[E], Answer]], event: E, clock: IReactorTime, seconds: float = HOOK_SECONDS
+    hooks: Sequence[Callable[[E], Answer]],
+    event: E,
+    clock: IReactorTime,
+    seconds: float = HOOK_SECONDS,
+    decided: Callable[[Callable[[E], Answer], Verdict], None] | None = None,
 ) -> Verdict | None:
     """
     Ask the hooks in their order; the first with an opinion decides.
@@ -182,11 +186,14 @@ async def ask(
     A hook that raises, answers with something else or thinks for more than C{seconds} means
     L{Postpone}, never acceptance.
 
+    @param decided: is told which hook decides, and how.
     @return: the verdict, or C{None} when no hook has an opinion.
     """
     for hook in hooks:
         verdict = await _ask_one(hook, event, clock, seconds)
         if verdict is not None:
+            if decided is not None:
+                decided(hook, verdict)
             return verdict
     return None
 

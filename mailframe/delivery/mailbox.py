@@ -91,7 +91,7 @@ class ToMailbox:
         failed = await self._store(message, {name for names in accounts.values() for name in names})
         for address, names in accounts.items():
             outcomes[address] = next(
-                (_outcome(failed[name]) for name in names if name in failed), Delivered(", ".join(names))
+                (_outcome(failed[name]) for name in names if name in failed), Delivered(f"INBOX of {', '.join(names)}")
             )
         return outcomes
 

@@ -16,6 +16,9 @@ from mailframe.interfaces import IDeliveryQueue
 
 _log = Logger()
 
+QUEUED = Delivered("queued")
+"""The outcome for what is durably in the queue."""
+
 FIRST_RETRY_SECONDS = 300.0
 """When the rest is tried again for the first time."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from mailframe.journal.events import Arrived, Event, Refused
 
@@ -37,6 +38,7 @@ def keys(events: Iterable[Event]) -> set[str]:
     return found
 
 
+@lru_cache(maxsize=4096)
 def hashed(key: str) -> int:
     """Return a number that stands for a key: unequal keys share one hardly ever, and not because somebody wants it."""
     digest = hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=_KEY_OCTETS).digest()

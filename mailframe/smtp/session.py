@@ -12,13 +12,15 @@ from mailframe import status as codes
 from mailframe.auth.login import Login
 from mailframe.delivery.routes import Routes
 from mailframe.envelope import Envelope, Recipient
-from mailframe.hooks import Client, ConnectEvent, Discard, Postpone, Reject, Target, Verdict, ask
+from mailframe.hooks import Client, ConnectEvent, Discard, Postpone, Reject, Target, Verdict
+from mailframe.journal.events import Event
 from mailframe.net.lines import LineTooLong
 from mailframe.net.tls import TLSInfo
 from mailframe.site import Site
 from mailframe.smtp import replies
 from mailframe.smtp.extension import Vocabulary
 from mailframe.smtp.grammar import BadSyntax, command
+from mailframe.smtp.noting import consult, lasting, note_refusal
 from mailframe.smtp.reader import Reader
 from mailframe.smtp.receiving import Arrival
 from mailframe.smtp.replies import Refused, Reply, reply
@@ -72,6 +74,7 @@ class Session:
     @ivar arrival: the message that is half received.
     @ivar discards: a hook wants the mail of this transaction thrown away.
     @ivar discards_all: a hook wants all mail of this connection thrown away.
+    @ivar notes: for the journal, what was noted of the transaction under way.
     @ivar errors: wrong commands since the last message that was taken.
     @ivar idle: commands since the last message that was taken.
     """
@@ -95,6 +98,7 @@ class Session:
     arrival: Arrival | None = None
     discards: bool = False
     discards_all: bool = False
+    notes: list[Event] = field(factory=list)
     over: bool = False
     errors: int = 0
     idle: int = 0
@@ -128,7 +132,7 @@ class Session:
     async def _greet(self) -> None:
         verdict = None
         if self.role.at_connect:
-            verdict = await ask(self.role.at_connect, ConnectEvent(self.client), self.site.clock)
+            verdict = await consult(self, "connect", self.role.at_connect, ConnectEvent(self.client))
         if isinstance(verdict, Reject):
             self.end(reply(554, verdict.status, verdict.text))
         elif isinstance(verdict, Postpone):
@@ -146,9 +150,9 @@ class Session:
         try:
             await self._run(verb, argument)
         except BadSyntax as problem:
-            self._refuse(verb, reply(501, codes.SYNTAX, str(problem)))
+            self._refuse(verb, argument, reply(501, codes.SYNTAX, str(problem)))
         except Refused as refused:
-            self._refuse(verb, refused.reply)
+            self._refuse(verb, argument, refused.reply)
 
     async def _run(self, verb: bytes, argument: bytes) -> None:
         known = self.vocabulary.commands.get(verb)
@@ -160,7 +164,8 @@ class Session:
             raise Refused(replies.HELLO_FIRST)
         await known.run(self, argument)
 
-    def _refuse(self, verb: bytes, answer: Reply) -> None:
+    def _refuse(self, verb: bytes, argument: bytes, answer: Reply) -> None:
+        note_refusal(self, verb, argument, answer)
         _log.info(
             "{session} {client} {verb} refused: {code} {status} {text}",
             session=self.client.session,
@@ -192,6 +197,8 @@ class Session:
         self.envelope = None
         self.targets = []
         self.discards = False
+        if self.notes:
+            self.notes = lasting(self.notes)
         if self.arrival is not None:
             self.arrival.abort()
             self.arrival = None

@@ -11,10 +11,11 @@ from mailframe import status as codes
 from mailframe.delivery.handing import hand
 from mailframe.delivery.queueing import Results, queue_rest
 from mailframe.delivery.telling import tell_success
-from mailframe.envelope import Envelope, Recipient
-from mailframe.hooks import Delivered, Delivery, Discard, Failed, MessageEvent, Outcome, Target, ask
+from mailframe.envelope import Recipient
+from mailframe.hooks import Delivered, Delivery, Discard, Failed, MessageEvent, Outcome, Target
 from mailframe.message import trace
 from mailframe.smtp import replies
+from mailframe.smtp.noting import Notes, consult
 from mailframe.smtp.replies import Refused, Reply, reply
 from mailframe.smtp.session import Session, refuse
 from mailframe.smtp.tracing import traced
@@ -30,17 +31,18 @@ async def take(session: Session, message: Message | Reply) -> None:
     @param message: or why there is none.
     """
     envelope, targets = session.complete_envelope(), session.targets
+    notes = Notes.of(session, envelope)
     session.reset()
     try:
         if isinstance(message, Reply):
-            answers = [message]
-        else:
-            try:
-                answers = await _hand_on(session, envelope, targets, message)
-            finally:
-                message.discard()
+            raise Refused(message)
+        try:
+            answers = await _hand_on(session, notes, targets, message)
+        finally:
+            message.discard()
     except Refused as refused:
         answers = [refused.reply]
+        notes.refused(message, refused.reply)
     if session.role.is_lmtp and len(answers) == 1:
         answers *= len(targets)  # RFC 2033 4.2: an answer for each recipient, whatever happened
     if any(answer.code == 250 for answer in answers):
@@ -50,19 +52,21 @@ async def take(session: Session, message: Message | Reply) -> None:
 
 
 async def _hand_on(
-    session: Session, envelope: Envelope, targets: list[tuple[Recipient, Target]], message: Message
+    session: Session, notes: Notes, targets: list[tuple[Recipient, Target]], message: Message
 ) -> list[Reply]:
     """Judge a message and hand it on; return one answer, or for LMTP one for each recipient."""
+    envelope = notes.envelope
     if trace.hops(message.head) > session.role.limits.hops:
         raise Refused(replies.LOOP)
     number = session.site.new_id()
     message = traced(session, envelope, number, message)
     if session.role.at_message:
         event = MessageEvent(session.client, number, envelope, message)
-        verdict = await ask(session.role.at_message, event, session.site.clock)
+        verdict = await consult(session, "message", session.role.at_message, event, notes.events)
         message = event.message
         if isinstance(verdict, Discard):
             _log.info("{session} {message} discarded by a hook", session=session.client.session, message=number)
+            notes.taken(number, message, ())
             return [_stored(number)]
         refuse(verdict)
     delivery = Delivery(
@@ -72,6 +76,7 @@ async def _hand_on(
     if session.queue is not None and not session.role.is_lmtp:
         outcomes = await queue_rest(session.queue, delivery, outcomes, session.site.clock.seconds())
     _report(session, delivery, outcomes)
+    notes.taken(number, message, outcomes)
     if session.queue is not None and (session.role.is_lmtp or all(isinstance(each, Delivered) for _, each in outcomes)):
         await tell_success(session.queue, delivery, outcomes, session.site)
     if session.role.is_lmtp:

@@ -67,7 +67,7 @@ def test_a_directory_is_needed() -> None:
 def test_who_left_after_rcpt_fails_and_the_others_get_it() -> None:
     store = MemoryStore()
     got = outcomes(ToMailbox(store, people()), EVE, ANN)
-    assert got == {EVE: Failed("5.1.1", "No such user here"), ANN: Delivered(str(ANN))}
+    assert got == {EVE: Failed("5.1.1", "No such user here"), ANN: Delivered(f"INBOX of {ANN}")}
     assert mail(store, ANN) == 1
 
 
@@ -96,7 +96,7 @@ def test_an_alias_with_a_target_that_is_gone_reaches_the_others_and_is_logged() 
         got = outcomes(ToMailbox(store, people(team=["gone", "bob"])), Address("team", "example.org"))
     finally:
         globalLogPublisher.removeObserver(events)
-    assert list(got.values()) == [Delivered(str(BOB))]
+    assert list(got.values()) == [Delivered(f"INBOX of {BOB}")]
     assert [event["target"] for event in events if "target" in event] == ["gone@example.org"]
 
 
@@ -162,7 +162,7 @@ def test_one_account_in_trouble_does_not_keep_the_others_from_it(
 ) -> None:
     store = kind({str(ANN): error})
     got = outcomes(ToMailbox(store, people()), ANN, BOB)
-    assert got == {ANN: outcome, BOB: Delivered(str(BOB))}
+    assert got == {ANN: outcome, BOB: Delivered(f"INBOX of {BOB}")}
     assert mail(store.inner, BOB) == 1
 
 
@@ -173,7 +173,7 @@ def test_a_fault_of_a_store_of_somebodys_own_is_one_accounts_and_is_logged() -> 
         got = outcomes(ToMailbox(OneByOne({str(ANN): KeyError("bug")}), people()), ANN, BOB)
     finally:
         globalLogPublisher.removeObserver(events)
-    assert got == {ANN: Retry("4.3.0", "The message cannot be stored now"), BOB: Delivered(str(BOB))}
+    assert got == {ANN: Retry("4.3.0", "The message cannot be stored now"), BOB: Delivered(f"INBOX of {BOB}")}
     assert [event["account"] for event in events if "log_failure" in event] == [str(ANN)]
 
 

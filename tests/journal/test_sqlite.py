@@ -17,7 +17,7 @@ from zope.interface import implementer
 from mailframe.errors import Temporary
 from mailframe.interfaces import IJournal
 from mailframe.journal.events import Arrived, Attempted, Contacted, Event, Handed, Judged, Refused, Reported
-from mailframe.journal.keys import address_key
+from mailframe.journal.keys import address_key, hashed
 from mailframe.journal.retention import DAY, Retention
 from mailframe.journal.sqlite import (
     PRUNE_PAUSE,
@@ -143,6 +143,23 @@ class WritingTests(SynchronousTestCase):
         self.database.go_on()
         assert self.database.count == 3 * WRITE_ENTRIES + 5
 
+    def test_a_second_that_is_over_finds_nothing_to_do_when_all_is_being_written(self) -> None:
+        self.start()
+        self.database.prompt = False
+        self.note(WRITE_ENTRIES)
+        self.clock.advance(WRITE_SECONDS)
+        assert len(self.database.waiting) == 1
+
+    def test_what_shares_a_number_with_something_else_is_not_taken_for_it(self) -> None:
+        self.start()
+        self.note()
+        self.now(self.journal.of("m1", 0, 1))
+        other = hashed(address_key("other@example.org"))
+        self.database.connection.execute(
+            "UPDATE journal_key SET key = ? WHERE key = ?", (other, hashed(address_key("ann@example.org")))
+        )
+        assert self.now(self.journal.find(address_key("other@example.org"), None, 10)) == []
+
     def test_what_comes_while_the_disk_is_busy_is_written_after_it(self) -> None:
         self.start()
         self.database.prompt = False
@@ -201,6 +218,7 @@ class WritingTests(SynchronousTestCase):
         self.database.prompt = False
         self.note(2 * WRITE_ENTRIES + 1)
         self.journal.stop()
+        self.clock.advance(PRUNE_SECONDS)
         while self.database.waiting:
             self.database.go_on()
         assert self.database.count == 2 * WRITE_ENTRIES + 1

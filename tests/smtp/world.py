@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from mailframe.auth.memory import MemoryAccounts
 from mailframe.delivery.mailbox import ToMailbox
 from mailframe.delivery.routes import Route
+from mailframe.interfaces import IJournal
 from mailframe.site import Site
 from mailframe.smtp import LMTP, MX, Submission
 from mailframe.store.memory import MemoryStore
@@ -30,6 +31,7 @@ class World:
         )
     )
     store: MemoryStore = field(factory=MemoryStore)
+    journal: IJournal | None = None
 
     def __attrs_post_init__(self) -> None:
         self.clock.advance(1_000_000_000)
@@ -37,7 +39,7 @@ class World:
 
     @property
     def site(self) -> Site:
-        return Site("mx.example.org", self.clock, random=lambda octets: b"\x07" * octets)
+        return Site("mx.example.org", self.clock, random=lambda octets: b"\x07" * octets, journal=self.journal)
 
     @property
     def routes(self) -> list[Route]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mailframe.hooks import HelloEvent, ask
+from mailframe.hooks import HelloEvent
 from mailframe.smtp.extension import Command
 from mailframe.smtp.grammar import helo_name
+from mailframe.smtp.noting import consult
 from mailframe.smtp.replies import reply
 from mailframe.smtp.session import Session, refuse
 
@@ -27,7 +28,7 @@ async def _ask(session: Session, name: str) -> None:
     client = session.client
     before, client.helo = client.helo, name
     try:
-        discards = refuse(await ask(session.role.at_hello, HelloEvent(client), session.site.clock))
+        discards = refuse(await consult(session, "hello", session.role.at_hello, HelloEvent(client)))
     finally:
         client.helo = before
     session.discards_all |= discards

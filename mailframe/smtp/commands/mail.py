@@ -5,10 +5,11 @@ from __future__ import annotations
 from mailframe import status as codes
 from mailframe.address import Address
 from mailframe.envelope import Envelope
-from mailframe.hooks import SenderEvent, ask
+from mailframe.hooks import SenderEvent
 from mailframe.smtp import replies
 from mailframe.smtp.extension import Command
 from mailframe.smtp.grammar import Path, path
+from mailframe.smtp.noting import consult
 from mailframe.smtp.replies import Refused, reply
 from mailframe.smtp.senders import check_sender
 from mailframe.smtp.session import Session, refuse
@@ -32,7 +33,7 @@ async def mail(session: Session, argument: bytes) -> None:
         raise Refused(reply(550, codes.NON_ASCII_ADDRESS, "An address beyond ASCII needs SMTPUTF8"))
     if session.role.at_sender:
         event = SenderEvent(session.client, envelope)
-        session.discards = refuse(await ask(session.role.at_sender, event, session.site.clock))
+        session.discards = refuse(await consult(session, "sender", session.role.at_sender, event))
     session.transactions += 1
     session.envelope = envelope
     session.answer(replies.SENDER_OK)

@@ -13,11 +13,12 @@ from mailframe.address import Address
 from mailframe.delivery.discard import discard
 from mailframe.envelope import Recipient
 from mailframe.errors import MailError
-from mailframe.hooks import HOOK_SECONDS, RecipientEvent, Reject, Target, ask
+from mailframe.hooks import HOOK_SECONDS, RecipientEvent, Reject, Target
 from mailframe.interfaces import IElsewhere, IQueues, IRecipientCheck, ISiteCheck
 from mailframe.smtp import replies
 from mailframe.smtp.extension import Command
 from mailframe.smtp.grammar import Path, path
+from mailframe.smtp.noting import consult
 from mailframe.smtp.replies import Refused, reply
 from mailframe.smtp.session import Session, refuse
 from mailframe.waiting import in_time
@@ -40,7 +41,8 @@ async def rcpt(session: Session, argument: bytes) -> None:
     discards = session.discards or session.discards_all
     if session.role.at_recipient:
         event = RecipientEvent(session.client, session.complete_envelope(), recipient)
-        discards |= refuse(await ask(session.role.at_recipient, event, session.site.clock))
+        about = str(recipient.address)
+        discards |= refuse(await consult(session, "recipient", session.role.at_recipient, event, recipient=about))
     target = discard if discards else await _target(session, recipient.address)
     session.targets.append((recipient, target))
     session.answer(replies.RECIPIENT_OK)
