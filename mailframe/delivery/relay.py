@@ -91,13 +91,13 @@ class ToMX:
 
     async def _hosts(self, sender: Sender, domain: str, wanted: bool | None) -> Sequence[Callable[[], Awaitable[Host]]]:
         site = sender.site
-        with _unusable():
+        with _unusable(sender, domain):
             found = await exchangers(_resolver(site), domain, {site.hostname.lower(), *self.ours}, site.random)
         return [partial(self._host, sender, domain, wanted, each) for each in found]
 
     async def _host(self, sender: Sender, domain: str, wanted: bool | None, exchanger: Exchanger) -> Host:
         site, name = sender.site, exchanger.name
-        with _unusable():
+        with _unusable(sender, name):
             peers = await addresses(_resolver(site), name)
             required = await requirement(
                 domain,
@@ -129,6 +129,7 @@ class ToSmarthost:
         C{credentials}).
     @ivar credentials: to log in with.
     @ivar implicit_tls: TLS begins before SMTP does (RFC 8314 3.3).
+    @ivar certificate: path of a PEM file with our key and certificate, for a server that knows us by it.
     @ivar tls: what TLS must be like; by default, with credentials or implicit TLS, a certificate for its name.
     @ivar source: the address to send from, as in L{ToMX}.
     """
@@ -136,6 +137,7 @@ class ToSmarthost:
     server: str
     credentials: Credentials | None = field(default=None, kw_only=True)
     implicit_tls: bool = field(default=False, kw_only=True)
+    certificate: str = field(default="", kw_only=True)
     tls: Destination = field(kw_only=True)
     source: Mapping[int, str] = field(default="", kw_only=True, converter=_sources)
     lmtp: bool = field(default=False, init=False)
@@ -166,6 +168,7 @@ class ToSmarthost:
             self.lmtp,
             self.implicit_tls,
             self.credentials,
+            self.certificate,
         )
         return dict(await delivery.via.send(delivery, hop))
 
@@ -173,14 +176,15 @@ class ToSmarthost:
     def _alike(self) -> str:
         """Connections may be shared only with targets for which this is the same."""
         tls, trusted = self.tls, id(self.tls.roots)
-        return f"{tls.level.name} {' '.join(tls.names)} {trusted} {self.implicit_tls} {_listed(self.source)}"
+        how = f"{tls.level.name} {' '.join(tls.names)} {trusted} {self.implicit_tls} {self.certificate}"
+        return f"{how} {_listed(self.source)}"
 
     async def _hosts(self, sender: Sender, wanted: bool) -> Sequence[Callable[[], Awaitable[Host]]]:
         return [partial(self._host, sender, wanted)]
 
     async def _host(self, sender: Sender, wanted: bool) -> Host:
         name, port = self._where()
-        with _unusable():
+        with _unusable(sender, name):
             peers = [name] if _is_address(name) else await addresses(_resolver(sender.site), name)
             required = await self._required(sender, name, port, wanted)
         return Host(name, _peers(peers, port, self.source), required)
@@ -220,14 +224,14 @@ class ToLMTP(ToSmarthost):
 
 
 @contextmanager
-def _unusable() -> Iterator[None]:
+def _unusable(sender: Sender, name: str) -> Iterator[None]:
     """Turn what the DNS says into what the sender understands."""
     try:
         yield
     except Unroutable as error:
         raise Unusable(error.outcome) from None
     except TLSPolicyFailure as error:
-        raise Unusable(Retry("4.7.5", str(error))) from None
+        raise sender.unusable(error, name) from None
 
 
 def _listed(sources: Mapping[int, str]) -> str:

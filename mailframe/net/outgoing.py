@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from OpenSSL import SSL
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IHandshakeListener
@@ -16,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailframe.net.conversation import ConnectionGone, Conversation, ConversationOver
+from mailframe.net.dns.resolv_conf import is_loopback
 from mailframe.net.eyeballs import connect_first
 from mailframe.site import TCP, UNIX, Site
 
@@ -98,6 +100,12 @@ class Outgoing(Conversation):
         except ConversationOver:
             self.abort()
             raise TLSFailed(_tls_words(self._reason)) from None
+
+    @property
+    def private(self) -> bool:
+        """Whether nobody can listen: TLS protects it, or it does not leave this machine."""
+        peer = self.transport.getPeer()
+        return self._secured or isinstance(peer, UNIXAddress) or is_loopback(peer.host)
 
     # --- called by Twisted ----------------------------------------------------------------------------------------
 

@@ -14,15 +14,16 @@ from twisted.logger import Logger
 
 from mailframe.hooks import Delivery, Failed, Outcome, Retry
 from mailframe.mailauth.tls_policy import Policies, TLSPolicyFailure, TLSRequirement, check, check_unencrypted
-from mailframe.mailauth.tls_results import ResultType
+from mailframe.mailauth.tls_results import PolicyUsed, ResultType
 from mailframe.mailauth.tls_rpt import Collector, TLSSession
-from mailframe.net.client_tls import ClientTLS, peer_chain
+from mailframe.net.client_tls import ClientTLS, ClientTLSFor, channel_binding, peer_chain
 from mailframe.net.conversation import ConversationOver
 from mailframe.net.outgoing import Outgoing, TLSFailed, Unreachable, dial
 from mailframe.site import TCP, UNIX, Site
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
 from mailframe.smtp.client.login import Credentials, log_in
 from mailframe.smtp.client.outcomes import Stale, Unusable
+from mailframe.smtp.client.plan import CannotCarry
 from mailframe.smtp.client.replies import ReplyReader
 from mailframe.smtp.client.session import ClientSession, Results
 
@@ -67,6 +68,7 @@ class Hop:
     @ivar lmtp: speak LMTP.
     @ivar implicit_tls: TLS begins before SMTP does (RFC 8314).
     @ivar credentials: to log in with.
+    @ivar certificate: path of a PEM file with our key and certificate, shown in TLS; empty shows none.
     """
 
     key: str
@@ -74,6 +76,7 @@ class Hop:
     lmtp: bool = False
     implicit_tls: bool = False
     credentials: Credentials | None = None
+    certificate: str = ""
 
 
 @define(eq=False)
@@ -114,6 +117,10 @@ class Sender:
                     return await self._transact(link, delivery, hop)
                 except (Stale, ConversationOver):
                     continue  # it had died while nobody looked
+                except CannotCarry as problem:
+                    if not problem.elsewhere:
+                        raise
+                    break
             return await self._anew(delivery, hop)
         except Unusable as problem:
             return _all(delivery, problem.outcome)
@@ -170,12 +177,18 @@ class Sender:
                 return await self._transact(link, delivery, hop)
             except ConversationOver:
                 problem = Unusable(Retry("4.4.2", f"{host.name} closed the connection", host.name))
+            except CannotCarry as error:
+                if not error.elsewhere:
+                    raise
+                problem = _worse(problem, error)
         raise problem or Unusable(Retry("4.4.4", f"{hop.key} has no servers"))
 
     async def _transact(self, link: _Link, delivery: Delivery, hop: Hop) -> Results:
-        results = await link.connection.run(lambda: link.session.transact(delivery))
-        self._keep(link, hop.key)
-        return results
+        try:
+            planned = link.session.plan(delivery)
+            return await link.connection.run(lambda: link.session.transact(planned))
+        finally:
+            self._keep(link, hop.key)
 
     async def _begun(self, host: Host, hop: Hop) -> _Link:
         """
@@ -184,16 +197,20 @@ class Sender:
         @raise Unusable: it cannot be used.
         """
         try:
-            return await self._connected(host, hop, host.required.offers)
+            return await self._connected(host, hop, host.required.offers or hop.implicit_tls)
         except TLSFailed as error:
             text = f"TLS with {host.name} failed: {error}"
             if hop.implicit_tls:
                 raise Unusable(Retry("4.7.5", text, host.name)) from None
-            self._judge(host, lambda: check_unencrypted(host.required, ResultType.VALIDATION_FAILURE, text))
+            self._judge(host, None, lambda: check_unencrypted(host.required, ResultType.VALIDATION_FAILURE, text))
         # Whoever would take no TLS at all is better served than not at all (RFC 7435).
         return await self._connected(host, hop, tls=False)
 
     async def _connected(self, host: Host, hop: Hop, tls: bool) -> _Link:
+        try:
+            creator = self._tls.to(host.required.server_name or host.name, hop.certificate)
+        except ValueError as error:
+            raise Unusable(Retry("4.3.5", str(error))) from None
         try:
             connection = await dial(self.site, host.peers, self._connection, CONNECT_SECONDS)
         except Unreachable as error:
@@ -204,68 +221,82 @@ class Sender:
         link = self._links[connection] = _Link(connection, session)
         connection.on_closed = self._gone
         try:
-            await connection.run(lambda: self._begin(link, host, hop, tls))
+            await connection.run(lambda: self._begin(link, host, hop, creator if tls else None))
         except ConversationOver:
             raise Unusable(Retry("4.4.2", f"{host.name} closed the connection", host.name)) from None
         return link
 
-    async def _begin(self, link: _Link, host: Host, hop: Hop, tls: bool) -> None:
+    async def _begin(self, link: _Link, host: Host, hop: Hop, tls: ClientTLSFor | None) -> None:
         """Greet, protect and log in; whoever cannot be used is told goodbye."""
         try:
-            if hop.implicit_tls:
-                await self._protect(link, host)
+            if tls is not None and hop.implicit_tls:
+                await self._protect(link, host, tls)
             await link.session.greet()
-            if tls and not hop.implicit_tls:
-                await self._start_tls(link, host)
+            if tls is not None and not hop.implicit_tls:
+                await self._start_tls(link, host, tls)
             if hop.credentials is not None:
-                await log_in(link.session, hop.credentials)
+                connection = link.connection
+                await log_in(link.session, hop.credentials, connection.private, channel_binding(connection.transport))
         except Unusable:
             await link.session.quit()
             raise
 
-    async def _start_tls(self, link: _Link, host: Host) -> None:
+    async def _start_tls(self, link: _Link, host: Host, tls: ClientTLSFor) -> None:
         session = link.session
         if "STARTTLS" in session.offers:
             reply = await session.command("STARTTLS", self.limits.small)
             if reply.code == 220:
-                await self._protect(link, host)
+                await self._protect(link, host, tls)
                 await session.hello()
                 return
             text = f"{host.name} said: {reply}"
         else:
             text = f"{host.name} does not offer TLS"
-        self._judge(host, lambda: check_unencrypted(host.required, text=text))
+        self._judge(host, link.connection, lambda: check_unencrypted(host.required, text=text))
 
-    async def _protect(self, link: _Link, host: Host) -> None:
+    async def _protect(self, link: _Link, host: Host, tls: ClientTLSFor) -> None:
         connection, required = link.connection, host.required
         if required.roots is None:
             required = evolve(required, roots=self.site.roots)
-        await connection.start_client_tls(self._tls.to(required.server_name or host.name), self.limits.handshake)
+        await connection.start_client_tls(tls, self.limits.handshake)
         chain, now = peer_chain(connection.transport), self.site.clock.seconds()
-        self._judge(host, lambda: check(required, chain, (host.name,), now))
+        self._judge(host, connection, lambda: check(required, chain, (host.name,), now))
 
-    def _judge(self, host: Host, check_it: Callable[[], TLSPolicyFailure | None]) -> None:
+    def _judge(self, host: Host, connection: Outgoing | None, check_it: Callable[[], TLSPolicyFailure | None]) -> None:
         """
         Hold a connection to its policy, and count how that went.
 
         @raise Unusable: nothing may be sent over it.
         """
+        required, sides = host.required, _sides(connection)
         try:
             failure = check_it()
         except TLSPolicyFailure as error:
-            self._count(host, error)
-            raise Unusable(Retry("4.7.5", str(error), host.name)) from None
-        self._count(host, failure)
+            raise self.unusable(error, host.name, required.reported, sides) from None
+        if required.reported:
+            self._count(required.policy, failure, host.name, sides)
 
-    def _count(self, host: Host, failure: TLSPolicyFailure | None) -> None:
-        if self.collector is None or not host.required.reported:
+    def unusable(
+        self, failure: TLSPolicyFailure, name: str, reported: bool = True, sides: tuple[str, str] = ("", "")
+    ) -> Unusable:
+        """Return that TLS makes a server unusable, and count that."""
+        if reported:
+            self._count(failure.policy, failure, name, sides)
+        return Unusable(Retry("4.7.5", str(failure), name))
+
+    def _count(self, policy: PolicyUsed, failure: TLSPolicyFailure | None, name: str, sides: tuple[str, str]) -> None:
+        if self.collector is None:
             return
-        session = TLSSession(
-            host.required.policy if failure is None else failure.policy,
-            None if failure is None else failure.result,
-            receiving_mx_hostname=host.name,
-            reason="" if failure is None else failure.text,
-        )
+        session = TLSSession(policy)
+        if failure is not None:
+            session = TLSSession(
+                failure.policy,
+                failure.result,
+                sending_mta_ip=sides[0],
+                receiving_mx_hostname=name,
+                receiving_ip=sides[1],
+                reason=failure.text,
+            )
         Deferred.fromCoroutine(self.collector.record(session, self.site.clock.seconds()))
 
     def _connection(self) -> Outgoing:
@@ -276,6 +307,14 @@ class Sender:
         link = self._links.get(connection)
         if link is not None and not link.session.over:
             await link.session.quit()
+
+
+def _sides(connection: Outgoing | None) -> tuple[str, str]:
+    """Return the addresses of the two ends of a connection."""
+    if connection is None or connection.gone:
+        return "", ""
+    ours, theirs = connection.transport.getHost(), connection.transport.getPeer()
+    return getattr(ours, "host", ""), getattr(theirs, "host", "")
 
 
 def _all(delivery: Delivery, outcome: Outcome) -> Results:

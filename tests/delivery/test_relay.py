@@ -16,7 +16,8 @@ from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry
 from mailframe.mailauth.policy_cache import PolicyCache
 from mailframe.mailauth.roots import Roots
-from mailframe.mailauth.tls_policy import Destination, Level, Policies
+from mailframe.mailauth.tls_policy import Destination, Level, Policies, TLSPolicyFailure
+from mailframe.mailauth.tls_results import ResultType
 from mailframe.net.dns import MX, NoAnswer
 from mailframe.sasl.client import Credentials
 from mailframe.site import TCP, UNIX, Site
@@ -38,6 +39,7 @@ class Via:
     hops: list[Hop] = field(factory=list)
     found: list[Host | Retry | Failed] = field(factory=list)
     sent: list[Delivery] = field(factory=list)
+    reported: list[tuple[str, ResultType]] = field(factory=list)
 
     async def send(self, delivery: Delivery, hop: Hop) -> dict[Address, Outcome]:
         self.hops.append(hop)
@@ -51,6 +53,10 @@ class Via:
         except Unusable as error:
             return {each.address: error.outcome for each in delivery.recipients}
         return {each.address: Delivered() for each in delivery.recipients}
+
+    def unusable(self, failure: TLSPolicyFailure, name: str) -> Unusable:
+        self.reported.append((name, failure.result))
+        return Unusable(Retry("4.7.5", str(failure), name))
 
     @property
     def hosts(self) -> list[Host]:
@@ -187,6 +193,7 @@ class RelayTests(SynchronousTestCase):
         assert isinstance(bad, Retry)
         assert bad.status == "4.7.5"
         assert "mx2.example.org is none of the servers" in bad.text
+        assert self.via.reported == [("mx2.example.org", ResultType.VALIDATION_FAILURE)]
 
     def test_a_message_may_demand_tls_where_somebody_vouches_for_the_host(self) -> None:
         self.send(ToMX(), require_tls=True)

@@ -7,7 +7,16 @@ import base64
 import pytest
 from attrs import evolve
 
-from mailframe.sasl.client import CHALLENGE_OCTETS, ITERATIONS, MECHANISMS, ClientExchange, ClientSaslError, Credentials
+from mailframe.sasl.client import (
+    CHALLENGE_OCTETS,
+    ITERATIONS,
+    MECHANISMS,
+    Binding,
+    ClientExchange,
+    ClientSaslError,
+    Credentials,
+    chosen,
+)
 from mailframe.sasl.client import _Scram as Scram
 
 PASSWORD = Credentials("user", "pencil")
@@ -16,7 +25,7 @@ TOKEN = Credentials("user@example.org", token="abc")
 
 def start(name: str, credentials: Credentials = PASSWORD) -> ClientExchange:
     [mechanism] = [each for each in MECHANISMS if each.name == name]
-    return mechanism.start(credentials)
+    return mechanism.start(credentials, None)
 
 
 def test_simple_mechanisms() -> None:
@@ -115,7 +124,15 @@ def test_each_kind_of_credentials_has_its_mechanisms_best_first() -> None:
     def fitting(credentials: Credentials) -> list[str]:
         return [each.name for each in MECHANISMS if each.fits(credentials)]
 
-    assert fitting(PASSWORD) == ["SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN"]
+    assert fitting(PASSWORD) == [
+        "SCRAM-SHA-256-PLUS",
+        "SCRAM-SHA-1-PLUS",
+        "SCRAM-SHA-256",
+        "SCRAM-SHA-1",
+        "CRAM-MD5",
+        "PLAIN",
+        "LOGIN",
+    ]
     assert fitting(TOKEN) == ["OAUTHBEARER", "XOAUTH2"]
     assert fitting(Credentials("user")) == ["EXTERNAL"]
 
@@ -123,3 +140,55 @@ def test_each_kind_of_credentials_has_its_mechanisms_best_first() -> None:
 def test_secrets_are_not_shown() -> None:
     assert "pencil" not in repr(PASSWORD)
     assert "abc" not in repr(TOKEN)
+
+
+BINDING = Binding("tls-exporter", b"\x01\x02")
+ALL = [each.name for each in MECHANISMS]
+
+
+@pytest.mark.parametrize(
+    ("offered", "credentials", "binding", "private", "name"),
+    [
+        (ALL, PASSWORD, BINDING, True, "SCRAM-SHA-256-PLUS"),
+        (ALL, PASSWORD, None, True, "SCRAM-SHA-256"),
+        (ALL, PASSWORD, None, False, "SCRAM-SHA-256"),
+        (["PLAIN", "SCRAM-SHA-1", "LOGIN"], PASSWORD, BINDING, True, "SCRAM-SHA-1"),
+        (["PLAIN", "LOGIN", "CRAM-MD5"], PASSWORD, BINDING, True, "CRAM-MD5"),
+        (["PLAIN", "LOGIN", "CRAM-MD5"], PASSWORD, None, False, None),
+        (ALL, TOKEN, BINDING, True, "OAUTHBEARER"),
+        (["XOAUTH2"], TOKEN, None, True, "XOAUTH2"),
+        (ALL, TOKEN, None, False, None),
+        (ALL, Credentials("user"), BINDING, True, "EXTERNAL"),
+        (ALL, evolve(PASSWORD, mechanisms=("LOGIN",)), BINDING, True, "LOGIN"),
+        (["PLAIN"], evolve(PASSWORD, mechanisms=("LOGIN",)), BINDING, True, None),
+        (["GSSAPI"], PASSWORD, BINDING, True, None),
+        ([], PASSWORD, BINDING, True, None),
+    ],
+)
+def test_the_best_mechanism_that_gives_nothing_away_is_chosen(
+    offered: list[str], credentials: Credentials, binding: Binding | None, private: bool, name: str | None
+) -> None:
+    found = chosen(offered, credentials, binding, private)
+    assert (None if found is None else found[0].name) == name
+
+
+@pytest.mark.parametrize(
+    ("offered", "mechanisms", "header"),
+    [
+        (["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"], (), b"p=tls-exporter,,"),
+        (["SCRAM-SHA-1"], (), b"y,,"),  # or somebody has taken it out
+        (["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"], ("SCRAM-SHA-1",), b"n,,"),
+        (["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1"], ("SCRAM-SHA-1",), b"n,,"),
+    ],
+)
+def test_a_server_is_told_whether_the_login_is_bound_to_the_connection(
+    offered: list[str], mechanisms: tuple[str, ...], header: bytes
+) -> None:
+    found = chosen(offered, evolve(PASSWORD, mechanisms=mechanisms), BINDING, True)
+    assert found is not None
+    first = found[1].respond(None)
+    assert first.startswith(header + b"n=user,r=")
+    nonce = first.partition(b"r=")[2]
+    answer = found[1].respond(b"r=%bx,s=QSXC,i=1" % nonce)
+    bound = header + (BINDING.data if header.startswith(b"p") else b"")
+    assert answer.startswith(b"c=%b,r=%bx,p=" % (base64.b64encode(bound), nonce))

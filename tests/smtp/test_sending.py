@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import CertificateOptions, trustRootFromCertificates
 from twisted.internet.task import deferLater
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
@@ -22,16 +25,18 @@ from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
 from mailframe.mailauth.roots import Roots
 from mailframe.mailauth.storage import MemoryReports
-from mailframe.mailauth.tls_policy import Level, TLSRequirement
+from mailframe.mailauth.tls_policy import Level, TLSPolicyFailure, TLSRequirement
 from mailframe.mailauth.tls_results import PolicyType, PolicyUsed, ResultType
 from mailframe.mailauth.tls_rpt import Collector, TLSSession
 from mailframe.net import connecting
+from mailframe.net.outgoing import Outgoing
 from mailframe.site import TCP, UNIX, Site
 from mailframe.smtp import LMTP, MX, Submission
 from mailframe.smtp.client.login import Credentials
 from mailframe.smtp.client.outcomes import Unusable
+from mailframe.smtp.limits import Limits
 from mailframe.smtp.sending import Hop, Host, Sender
-from mailframe.spool import Message
+from mailframe.spool import FileBody, Message
 from mailframe.store.memory import MemoryStore
 from mailframe.testing import tls
 
@@ -136,9 +141,9 @@ class SendingTests(TestCase):
     def host(self, peer: TCP, required: TLSRequirement = MAY) -> Host:
         return Host("mx.example.org", [peer], required)
 
-    async def send(self, hop: Hop, *to: Address, data: bytes = TEXT) -> dict[Address, Outcome]:
+    async def send(self, hop: Hop, *to: Address, data: bytes = TEXT, **wishes: Any) -> dict[Address, Outcome]:
         recipients = tuple(map(Recipient, to or (ANN,)))
-        envelope = Envelope(Address("me", "example.net"), recipients)
+        envelope = Envelope(Address("me", "example.net"), recipients, **wishes)
         return await self.sender.send(Delivery("m1", envelope, recipients, Message.from_bytes(data)), hop)
 
     async def test_a_message_arrives_as_it_was_and_each_recipient_has_an_outcome(self) -> None:
@@ -303,3 +308,104 @@ class SendingTests(TestCase):
         assert (len(self.inbox()), self.connects) == (8, 8)
         await gatherResults([Deferred.fromCoroutine(self.send(hop)) for _ in range(8)])
         assert (len(self.inbox()), self.connects) == (16, 8)
+
+    async def test_a_server_that_breaks_off_in_the_middle_is_not_the_only_one(self) -> None:
+        good = self.host(self.serve(MX(self.routes)))
+        [outcome] = (await self.send(self.hop(self.host(self.scripted(b"220 x", b"250 x", b"")), good))).values()
+        assert isinstance(outcome, Retry)  # it has seen the envelope: what it made of it nobody knows
+        assert outcome.status == "4.4.2"
+
+    async def test_a_message_that_requires_tls_looks_for_a_server_that_promises_it(self) -> None:
+        plain = self.host(self.serve(MX(self.routes), tls_too=False))
+        promising = self.host(self.serve(MX(self.routes)))
+        [outcome] = (await self.send(self.hop(plain, promising), require_tls=True)).values()
+        assert isinstance(outcome, Delivered)
+        [outcome] = (await self.send(evolve(self.hop(plain), key="k"), require_tls=True)).values()
+        assert isinstance(outcome, Failed)
+        assert outcome.status == "5.7.30"
+        hop = evolve(self.hop(plain, promising), key="kept")
+        await self.send(hop)
+        [outcome] = (await self.send(hop, require_tls=True)).values()
+        assert isinstance(outcome, Delivered)
+        assert sum(b"with ESMTPS" in mail.replace(b"\r\n\t", b" ") for mail in self.inbox()) == 2
+
+    async def test_what_a_server_does_not_take_it_says_for_all_and_it_stays_connected(self) -> None:
+        small = self.host(self.serve(MX(self.routes, limits=Limits(message=1000))))
+        big = self.host(self.serve(MX(self.routes)))
+        hop = self.hop(small, big)
+        for _ in range(2):
+            [outcome] = (await self.send(hop, data=b"Subject: big\r\n\r\n" + b"x" * 2000)).values()
+            assert isinstance(outcome, Failed)
+            assert outcome.status == "5.3.4"
+        [outcome] = (await self.send(hop)).values()
+        assert isinstance(outcome, Delivered)
+        assert self.connects == 1
+
+    async def test_a_message_whose_file_is_gone_waits_and_the_connection_ends(self) -> None:
+        hop = self.hop(self.host(self.serve(MX(self.routes))))
+        recipients = (Recipient(ANN),)
+        message = Message(b"Subject: gone\r\n\r\n", FileBody("/nonexistent", 300_000))
+        delivery = Delivery("m1", Envelope(ANN, recipients), recipients, message)
+        with self.assertRaises(FileNotFoundError):
+            await self.sender.send(delivery, hop)
+        [outcome] = (await self.send(hop)).values()
+        assert isinstance(outcome, Delivered)
+        assert self.connects == 2
+
+    async def test_a_password_does_not_go_where_somebody_may_listen(self) -> None:
+        peer = self.scripted(b"220 x", b"250-x\r\n250 AUTH PLAIN", b"221 bye")
+        hop = self.hop(self.host(peer), credentials=Credentials("ann@example.org", "secret"))
+        with mock.patch.object(Outgoing, "private", False):
+            [outcome] = (await self.send(hop)).values()
+        assert isinstance(outcome, Retry)
+        assert "need TLS, and there is none" in outcome.text
+
+    async def test_a_server_may_know_us_by_our_certificate(self) -> None:
+        ours = tls.certificate()
+        options = CertificateOptions(
+            privateKey=ours.privateKey.original,
+            certificate=ours.original,
+            trustRoot=trustRootFromCertificates([ours]),
+        )
+        script = [b"220 x", b"250-x\r\n250 AUTH EXTERNAL", b"235 ok", b"250 ok", b"250 ok", b"354 go"]
+        script += [b"250 ok"] * len(TEXT.splitlines())  # one a line, and then it closes
+        factory: Any = Factory()
+        factory.buildProtocol = lambda _address: Scripted(script)
+        peer = self.listen(TLSMemoryBIOFactory(options, False, factory))
+        path = self.mktemp()
+        Path(path).write_bytes(ours.dumpPEM())
+        how: dict[str, Any] = {"implicit_tls": True, "credentials": Credentials("ann")}
+        [outcome] = (await self.send(self.hop(self.host(peer), certificate=path, **how))).values()
+        assert isinstance(outcome, Delivered)
+        for wrong in ("", "/nonexistent"):
+            hop = evolve(self.hop(self.host(peer), certificate=wrong, **how), key=f"wrong {wrong}")
+            [outcome] = (await self.send(hop)).values()
+            assert isinstance(outcome, Retry)
+            assert outcome.status == ("4.3.5" if wrong else "4.4.2"), outcome
+        assert "is no PEM file with a key and its certificate" in outcome.text
+
+    async def test_failures_are_counted_with_the_addresses_of_both_sides(self) -> None:
+        peer = self.serve(MX(self.routes), tls_too=False)
+        await self.send(self.hop(self.host(peer, ENCRYPT)))
+        unreported = evolve(ENCRYPT, reported=False)
+        await self.send(evolve(self.hop(self.host(peer, unreported)), key="unreported"))
+        [session] = self.counted
+        assert session.result is ResultType.STARTTLS_NOT_SUPPORTED
+        assert (session.sending_mta_ip, session.receiving_ip) == ("127.0.0.1", "127.0.0.1")
+        assert session.receiving_mx_hostname == "mx.example.org"
+        failure = TLSPolicyFailure(ResultType.DNSSEC_INVALID, "It is bogus", POLICY)
+        assert self.sender.unusable(failure, "mx.example.org").outcome.status == "4.7.5"
+        assert self.counted[-1].result is ResultType.DNSSEC_INVALID
+        self.sender.collector = None
+        self.sender.unusable(failure, "mx.example.org")
+        assert len(self.counted) == 2
+
+    async def test_while_it_stops_nothing_is_kept(self) -> None:
+        hop = self.hop(self.host(self.serve(MX(self.routes))))
+        sending = Deferred.fromCoroutine(self.send(hop))
+        while not self.sender._links:
+            await deferLater(reactor, 0)
+        await self.sender.stop()
+        await sending
+        assert not self.sender._idle
+        await self.sender.stop()

@@ -26,7 +26,6 @@ class ClientLimits:
     @ivar quit: seconds for the reply to QUIT.
     @ivar reply_line: octets of a line of a reply; RFC 5321 4.5.3.1.5 knows 512, and servers exceed it.
     @ivar reply_lines: lines of one reply.
-    @ivar recipients: of one transaction (RFC 5321 4.5.3.1.8).
     """
 
     greeting: float = _seconds(300.0)
@@ -40,7 +39,6 @@ class ClientLimits:
     quit: float = _seconds(5.0)
     reply_line: int = field(default=2048, validator=gt(3))
     reply_lines: int = field(default=128, validator=gt(0))
-    recipients: int = field(default=100, validator=gt(0))
 
 
 DEFAULT = ClientLimits()

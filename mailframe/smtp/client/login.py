@@ -5,25 +5,37 @@ from __future__ import annotations
 import binascii
 
 from mailframe.hooks import Retry
-from mailframe.sasl.client import MECHANISMS, ClientSaslError, Credentials
+from mailframe.sasl.client import Binding, ClientExchange, ClientMechanism, ClientSaslError, Credentials, chosen
 from mailframe.smtp.client.outcomes import Unusable, later
 from mailframe.smtp.client.session import ClientSession
 
 __all__ = ["Credentials", "log_in"]
 
 
-async def log_in(session: ClientSession, credentials: Credentials) -> None:
+async def log_in(
+    session: ClientSession, credentials: Credentials, private: bool = False, binding: Binding | None = None
+) -> None:
     """
     Log in by the best mechanism that both sides know.
 
+    @param private: nobody can listen: else nothing is said that would give a password or token away.
+    @param binding: what ties the login to the connection's TLS.
     @raise Unusable: it did not work: the mail waits until somebody has mended it.
     """
+    found = chosen(session.offers.mechanisms, credentials, binding, private)
+    if found is None:
+        raise Unusable(Retry("4.7.0", _no_way(session, credentials, binding, private), session.peer))
+    await _logged_in(session, *found)
+
+
+def _no_way(session: ClientSession, credentials: Credentials, binding: Binding | None, private: bool) -> str:
     offered = session.offers.mechanisms
-    best = next((each for each in MECHANISMS if each.name in offered and each.fits(credentials)), None)
-    if best is None:
-        text = f"{session.peer} offers no way to log in that we know ({' '.join(sorted(offered)) or 'none'})"
-        raise Unusable(Retry("4.7.0", text, session.peer))
-    exchange = best.start(credentials)
+    if not private and chosen(offered, credentials, binding, private=True):
+        return f"{session.peer} offers only ways to log in that need TLS, and there is none: look at its port and TLS"
+    return f"{session.peer} offers no way to log in that we may use ({' '.join(sorted(offered)) or 'none'})"
+
+
+async def _logged_in(session: ClientSession, best: ClientMechanism, exchange: ClientExchange) -> None:
     initial = exchange.respond(None) if best.initial else None
     line = f"AUTH {best.name}" + ("" if initial is None else f" {_encoded(initial) or '='}")
     reply = await session.command(line, session.limits.small)

@@ -11,20 +11,22 @@ from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivery, Failed
 from mailframe.message import sevenbit
 from mailframe.smtp.client.offers import Offers
+from mailframe.smtp.client.outcomes import Unusable
 from mailframe.spool import FileBody, Message
 from mailframe.xtext import encode, encode_orcpt
 
 
-class CannotCarry(Exception):
+class CannotCarry(Unusable):
     """
-    This server cannot take this message, and no server of its kind will.
+    This server cannot take this message; nothing of it was said.
 
-    @ivar failed: why.
+    @ivar elsewhere: another server of the domain may (RFC 8689 4.2.1). What size and which addresses it takes, each of
+        them says for all.
     """
 
-    def __init__(self, failed: Failed) -> None:
-        super().__init__(failed.text)
-        self.failed = failed
+    def __init__(self, failed: Failed, elsewhere: bool = False) -> None:
+        super().__init__(failed)
+        self.elsewhere = elsewhere
 
 
 @frozen
@@ -44,27 +46,28 @@ class Plan:
     chunked: bool
 
 
-def plan(delivery: Delivery, offers: Offers, peer: str) -> Plan:
+def plan(delivery: Delivery, offers: Offers, peer: str, lmtp: bool = False) -> Plan:
     """
     Say how a delivery goes to a server.
 
-    @raise CannotCarry: it cannot.
+    @param lmtp: it is where the mail stays: what the way from there on must be like is no question.
+    @raise CannotCarry: it does not.
     """
     envelope, message = delivery.envelope, delivery.message
-    if offers.size and message.size > offers.size:
-        text = f"The message has {message.size} octets, and {peer} takes {offers.size}"
-        raise CannotCarry(Failed("5.3.4", text, peer))
+    _check_size(message, offers, peer)
     utf8 = _needs_utf8(delivery)
     if utf8 and "SMTPUTF8" not in offers:
         text = f"The addresses or header fields need SMTPUTF8 (RFC 6531), which {peer} does not offer"
         raise CannotCarry(Failed("5.6.7", text, peer))
-    if envelope.require_tls and "REQUIRETLS" not in offers:
+    promised = "REQUIRETLS" in offers
+    if envelope.require_tls and not (promised or lmtp):
         text = f"The sender wants TLS all the way (RFC 8689), and {peer} does not promise it"
-        raise CannotCarry(Failed("5.7.30", text, peer))
+        raise CannotCarry(Failed("5.7.30", text, peer), elsewhere=True)
     message = _carried(envelope, message, offers, peer)
+    _check_size(message, offers, peer)
     body, chunked = _body(envelope, message, offers)
     parameters = [*_size(message, offers), *body, *_mail_wishes(envelope, offers)]
-    parameters += ["SMTPUTF8"] * utf8 + ["REQUIRETLS"] * envelope.require_tls
+    parameters += ["SMTPUTF8"] * utf8 + ["REQUIRETLS"] * (envelope.require_tls and promised)
     sender = "" if envelope.sender is None else str(envelope.sender)
     single = {recipient.address: recipient for recipient in delivery.recipients}
     return Plan(
@@ -73,6 +76,12 @@ def plan(delivery: Delivery, offers: Offers, peer: str) -> Plan:
         message,
         chunked,
     )
+
+
+def _check_size(message: Message, offers: Offers, peer: str) -> None:
+    if offers.size and message.size > offers.size:
+        text = f"The message has {message.size} octets, and {peer} takes {offers.size}"
+        raise CannotCarry(Failed("5.3.4", text, peer))
 
 
 def _carried(envelope: Envelope, message: Message, offers: Offers, peer: str) -> Message:

@@ -14,7 +14,7 @@ from mailframe.net.conversation import ClientTooSlow, ConnectionGone, Conversati
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
 from mailframe.smtp.client.offers import Offers
 from mailframe.smtp.client.outcomes import Stale, Unusable, ended, later, recipient_refused, refused
-from mailframe.smtp.client.plan import CannotCarry, Plan, plan
+from mailframe.smtp.client.plan import Plan, plan
 from mailframe.smtp.client.replies import BadReply, PeerReply, ReplyReader
 from mailframe.spool import Message
 
@@ -32,6 +32,10 @@ class _GaveUp(Exception):
     def __init__(self, reply: PeerReply) -> None:
         super().__init__(reply)
         self.reply = reply
+
+
+class _CutShort(Exception):
+    """There is less of the message, or more, than there should be: a fault of the disk."""
 
 
 class Wire(Protocol):
@@ -144,17 +148,21 @@ class ClientSession:
 
     # --- a transaction --------------------------------------------------------------------------------------------
 
-    async def transact(self, delivery: Delivery) -> Results:
+    def plan(self, delivery: Delivery) -> Plan:
+        """
+        Return how a message goes to this server.
+
+        @raise mailframe.smtp.client.plan.CannotCarry: it does not.
+        """
+        return plan(delivery, self.offers, self.peer, self.lmtp)
+
+    async def transact(self, planned: Plan) -> Results:
         """
         Send a message.
 
         @return: an outcome for each recipient, whatever happened.
         @raise Stale: the connection was used before and is dead now; nothing was sent.
         """
-        try:
-            planned = plan(delivery, self.offers, self.peer)
-        except CannotCarry as problem:
-            return {recipient.address: problem.failed for recipient in delivery.recipients}
         self.transactions += 1
         results: Results = {}
         try:
@@ -162,6 +170,9 @@ class ClientSession:
         except _GaveUp as gave_up:
             self.over = True
             _rest(planned, results, refused(gave_up.reply, self.peer))
+        except _CutShort:
+            self.over = True  # with the message unfinished, the server forgets it
+            _rest(planned, results, Retry("4.3.0", "The message cannot be read whole now"))
         except (BadReply, ConversationOver) as error:
             _rest(planned, results, self._lost(error, "message"))
         return results
@@ -175,7 +186,7 @@ class ClientSession:
         if eager:
             self.wire.write(b"".join(commands))
             if inline:
-                self._write_chunk(bytes(planned.message), True)
+                self.wire.write(_bdat(planned.message.size) + bytes(planned.message))
             elif not planned.chunked:
                 self.wire.write(b"DATA\r\n")
         wanted = await self._envelope(planned, results, commands, eager)
@@ -191,15 +202,15 @@ class ClientSession:
         """Send the envelope, unless that was done, and return the recipients that are welcome."""
         left = iter(commands)
         mail = await self._mail(left, eager)
+        if not mail.positive:  # that is what became of all, whatever the server makes of the rest
+            _rest(planned, results, refused(mail, self.peer))
+            for _rcpt in planned.rcpt if eager else ():
+                await self._reply(self.limits.rcpt)
+            return []
         wanted = []
         for address, _line in planned.rcpt:
-            if not (mail.positive or eager):
-                results[address] = refused(mail, self.peer)
-                continue
             reply = await self._said(left, eager, self.limits.rcpt)
-            if not mail.positive:
-                results[address] = refused(mail, self.peer)
-            elif reply.positive:
+            if reply.positive:
                 wanted.append(address)
             else:
                 results[address] = recipient_refused(reply, self.peer)
@@ -239,27 +250,32 @@ class ClientSession:
             await self._reply(self.limits.end)
             return
         stuffing = Stuffing(repair=True)
-        for chunk in message.chunks():
-            self.wire.write(stuffing.stuff(chunk))
-            await self._drained()
+        await self._content(message, stuffing.stuff)
         self.wire.write(stuffing.end())
         await self._ends(wanted, results)
 
     async def _chunks(self, message: Message, wanted: list[Address], results: Results, sent: bool) -> None:
-        if sent:
-            await self._ends(wanted, results)
-            return
+        """Send a message as one chunk, however big: there is no reply to wait for on the way (RFC 3030 2)."""
+        if not sent:
+            self.wire.write(_bdat(message.size))
+            await self._content(message, bytes)
+        await self._ends(wanted, results)
+
+    async def _content(self, message: Message, as_sent: Callable[[bytes], bytes]) -> None:
+        """
+        Send the octets of a message as fast as the server reads them.
+
+        @raise _CutShort: there are more or fewer than there should be.
+        """
         left = message.size
         for chunk in message.chunks():
             left -= len(chunk)
-            self._write_chunk(chunk, not left)
-            await self._drained()
-            if not left:
+            if left < 0:
                 break
-            reply = await self._reply(self.limits.block)
-            if not reply.positive:
-                raise _GaveUp(reply)
-        await self._ends(wanted, results)
+            self.wire.write(as_sent(chunk))
+            await self._drained()
+        if left:
+            raise _CutShort
 
     async def _drained(self) -> None:
         try:
@@ -269,9 +285,6 @@ class ClientSession:
             if reply is None or reply.code < 400:
                 raise
             raise _GaveUp(reply) from None
-
-    def _write_chunk(self, chunk: bytes, last: bool) -> None:
-        self.wire.write(b"BDAT %d%b\r\n%b" % (len(chunk), b" LAST" * last, chunk))
 
     async def _ends(self, wanted: list[Address], results: Results) -> None:
         """Read the reply to the end of the message; LMTP has one for each recipient (RFC 2033 4.2)."""
@@ -284,6 +297,10 @@ class ClientSession:
         for address in wanted:
             results[address] = ended(await self._reply(self.limits.end), self.peer, Action.DELIVERED)
         self._open = False
+
+
+def _bdat(octets: int) -> bytes:
+    return b"BDAT %d LAST\r\n" % octets
 
 
 def _rest(planned: Plan, results: Results, outcome: Outcome) -> None:

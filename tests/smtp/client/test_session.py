@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from unittest import mock
+
 import pytest
 
 from mailframe.address import Address
@@ -9,8 +12,9 @@ from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
 from mailframe.smtp.client.outcomes import Stale, Unusable
+from mailframe.smtp.client.plan import CannotCarry
 from mailframe.smtp.client.session import EAGER_OCTETS
-from mailframe.spool import Message
+from mailframe.spool import FileBody, Message
 from tests.smtp.client.dialogue import Dialogue
 
 ANN, BOB, CAT = (Address(name, "example.org") for name in ("ann", "bob", "cat"))
@@ -40,10 +44,26 @@ def greeted(*offers: str, lmtp: bool = False, limits: ClientLimits = DEFAULT) ->
 def sent(dialogue: Dialogue, script: str, what: Delivery | None = None) -> dict[Address, Outcome]:
     """Send a message while the server follows a script."""
     each = what or delivery()
-    dialogue.begin(lambda: dialogue.session.transact(each))
+    planned = dialogue.session.plan(each)
+    dialogue.begin(lambda: dialogue.session.transact(planned))
     dialogue.play(script)
     results: dict[Address, Outcome] = dialogue.result()
     return results
+
+
+def begin(dialogue: Dialogue, what: Delivery) -> None:
+    """Send a message, and go on."""
+    planned = dialogue.session.plan(what)
+    dialogue.begin(lambda: dialogue.session.transact(planned))
+
+
+def refusal(dialogue: Dialogue, what: Delivery | None = None) -> tuple[str, bool]:
+    """Return why a message does not go to a server, and whether another one may be better."""
+    with pytest.raises(CannotCarry) as problem:
+        dialogue.session.plan(what or delivery())
+    outcome = problem.value.outcome
+    assert isinstance(outcome, Failed)
+    return outcome.status, problem.value.elsewhere
 
 
 def kinds(results: dict[Address, Outcome]) -> dict[str, tuple[str, str]]:
@@ -221,6 +241,21 @@ def test_a_refused_sender_is_refused_for_all(reply: str, kind: str, status: str)
     assert kinds(results) == {"ann": (kind, status), "bob": (kind, status)}
 
 
+def test_a_sender_that_is_refused_with_a_farewell_is_what_became_of_all() -> None:
+    dialogue = greeted("PIPELINING")
+    results = sent(
+        dialogue,
+        r"""
+        C: MAIL FROM:<me@example.net>\r\nRCPT TO:<ann@example.org>\r\nRCPT TO:<bob@example.org>\r\nDATA
+        S: 421 4.7.0 Too much mail from you
+        S closes
+        """,
+        delivery(ANN, BOB),
+    )
+    assert kinds(results) == {"ann": ("Retry", "4.7.0"), "bob": ("Retry", "4.7.0")}
+    assert results[ANN].text == "mx.example said: 421 4.7.0 Too much mail from you"
+
+
 def test_too_many_recipients_are_tried_again_whatever_the_code() -> None:
     script = "C: MAIL FROM:<me@example.net>\nS: 250 OK\nC: RCPT TO:<ann@example.org>\nS: 552 Too many"
     assert kinds(sent(greeted(), script)) == {"ann": ("Retry", "4.5.3")}
@@ -375,41 +410,54 @@ def test_a_big_message_waits_for_its_recipients() -> None:
     assert kinds(results) == {"ann": ("Failed", "5.1.1")}
 
 
-def test_a_big_message_goes_in_chunks() -> None:
+def test_a_big_message_is_one_chunk_that_is_never_whole_in_memory(tmp_path: Path) -> None:
+    body = b"".join(b".%06d\r\n" % number for number in range(40_000))
+    (tmp_path / "body").write_bytes(body)
+    message = Message(b"Subject: big\r\n\r\n", FileBody(str(tmp_path / "body"), len(body)))
     dialogue = greeted("PIPELINING", "CHUNKING")
-    body = BIG.body
-    assert isinstance(body, bytes)
-    tail = body[:-2].decode().replace("\r\n", r"\r\n")
-    results = sent(
-        dialogue,
-        rf"""
-        C: MAIL FROM:<me@example.net>\r\nRCPT TO:<ann@example.org>
-        S: 250 OK
-        S: 250 OK
-        C: BDAT {len(BIG.head)}\r\n{HEAD}
-        S: 250 Go on
-        C: BDAT {len(body)} LAST\r\n{tail}
-        S: 250 OK
-        """,
-        delivery(message=BIG),
-    )
-    assert kinds(results) == {"ann": ("Delivered", "")}
+    begin(dialogue, delivery(message=message))
+    dialogue.play(r"C: MAIL FROM:<me@example.net>\r\nRCPT TO:<ann@example.org>")
+    dialogue.connection.dataReceived(b"250 OK\r\n250 OK\r\n")
+    said = dialogue.wire.value()
+    assert said == b"BDAT %d LAST\r\n" % message.size + message.head + body
+    dialogue.wire.clear()
+    dialogue.play("S: 250 OK")
+    assert kinds(dialogue.result()) == {"ann": ("Delivered", "")}
 
 
-def test_a_chunk_may_be_refused() -> None:
-    dialogue = greeted("PIPELINING", "CHUNKING")
-    results = sent(
-        dialogue,
-        rf"""
-        C: MAIL FROM:<me@example.net>\r\nRCPT TO:<ann@example.org>
-        S: 250 OK
-        S: 250 OK
-        C: BDAT {len(BIG.head)}\r\n{HEAD}
-        S: 552 5.3.4 Too big
-        """,
-        delivery(message=BIG),
-    )
-    assert kinds(results) == {"ann": ("Failed", "5.3.4")}
+def test_a_server_that_reads_slowly_is_waited_for_and_may_refuse_on_the_way(tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(b"x" * 200_000)
+    message = Message(b"Subject: big\r\n\r\n", FileBody(str(tmp_path / "body"), 200_000))
+    for script, kind in (
+        ("--: 181 seconds", ("Retry", "4.4.2")),
+        ("S: 552 5.3.4 Too big\nS closes", ("Failed", "5.3.4")),
+        ("S: 250 What\nS closes", ("Retry", "4.4.2")),
+        ("S closes", ("Retry", "4.4.2")),
+    ):
+        dialogue = greeted("PIPELINING", "CHUNKING")
+        begin(dialogue, delivery(message=message))
+        dialogue.play(r"C: MAIL FROM:<me@example.net>\r\nRCPT TO:<ann@example.org>")
+        with mock.patch.object(dialogue.wire, "write", lambda _data, to=dialogue: to.connection.pauseProducing()):
+            dialogue.connection.dataReceived(b"250 OK\r\n250 OK\r\n")
+        dialogue.play(script)
+        assert kinds(dialogue.result()) == {"ann": kind}, script
+        assert dialogue.session.over
+
+
+@pytest.mark.parametrize("octets", [9, 11])
+@pytest.mark.parametrize("offers", [(), ("CHUNKING",)])
+def test_a_message_that_cannot_be_read_whole_is_not_ended(tmp_path: Path, octets: int, offers: tuple[str, ...]) -> None:
+    (tmp_path / "body").write_bytes(b"x" * 10)
+    message = Message(b"A: b\r\n\r\n", FileBody(str(tmp_path / "body"), octets))
+    dialogue = greeted(*offers)
+    begin(dialogue, delivery(message=message))
+    dialogue.play("C: MAIL FROM:<me@example.net>\nS: 250 OK\nC: RCPT TO:<ann@example.org>")
+    dialogue.connection.dataReceived(b"250 OK\r\n")
+    if not offers:
+        dialogue.play("C: DATA")
+        dialogue.connection.dataReceived(b"354 Go on\r\n")
+    assert not dialogue.wire.value().endswith(b"\r\n.\r\n")
+    assert kinds(dialogue.result()) == {"ann": ("Retry", "4.3.0")}
     assert dialogue.session.over
 
 
@@ -426,20 +474,32 @@ def test_an_empty_message_is_one_empty_chunk() -> None:
 
 
 def test_what_the_server_cannot_take_is_not_offered_to_it() -> None:
-    assert kinds(sent(greeted("SIZE 10"), "")) == {"ann": ("Failed", "5.3.4")}
-    unicode = Address("用户", "example.org")
-    assert kinds(sent(greeted(), "", delivery(unicode))) == {"用户": ("Failed", "5.6.7")}
+    assert refusal(greeted("SIZE 10")) == ("5.3.4", False)
+    assert refusal(greeted(), delivery(Address("用户", "example.org"))) == ("5.6.7", False)
     utf8 = Message.from_bytes("Subject: ü\r\n\r\n".encode())
-    assert kinds(sent(greeted(), "", delivery(message=utf8, smtputf8=True))) == {"ann": ("Failed", "5.6.7")}
-    assert kinds(sent(greeted(), "", delivery(require_tls=True))) == {"ann": ("Failed", "5.7.30")}
+    assert refusal(greeted(), delivery(message=utf8, smtputf8=True)) == ("5.6.7", False)
+    assert refusal(greeted(), delivery(require_tls=True)) == ("5.7.30", True)
     partial = Message.from_bytes("Content-Type: message/partial\r\n\r\nü\r\n".encode())
-    assert kinds(sent(greeted(), "", delivery(message=partial, body="8BITMIME"))) == {"ann": ("Failed", "5.6.3")}
+    assert refusal(greeted(), delivery(message=partial, body="8BITMIME")) == ("5.6.3", False)
+
+
+def test_what_grows_too_big_by_being_made_7bit_is_not_offered() -> None:
+    latin = Message.from_bytes(b"Subject: hi\r\n\r\n" + b"\xfc" * 60 + b"\r\n")
+    assert refusal(greeted("SIZE 100"), delivery(message=latin, body="8BITMIME")) == ("5.3.4", False)
+    assert greeted("SIZE 1000").session.plan(delivery(message=latin, body="8BITMIME")).message.size > 100
+
+
+def test_where_mail_stays_nobody_asks_how_it_would_go_on() -> None:
+    dialogue = greeted(lmtp=True)
+    assert dialogue.session.plan(delivery(require_tls=True)).mail == b"MAIL FROM:<me@example.net>\r\n"
+    dialogue = greeted("REQUIRETLS", lmtp=True)
+    assert dialogue.session.plan(delivery(require_tls=True)).mail == b"MAIL FROM:<me@example.net> REQUIRETLS\r\n"
 
 
 def test_a_binary_message_goes_as_7bit_to_a_server_that_takes_no_other() -> None:
     dialogue = greeted("BINARYMIME")  # of no use without CHUNKING (RFC 3030 3)
     long = Message.from_bytes(b"Subject: hi\r\n\r\n" + b"x" * 999 + b"\r\n")
-    dialogue.begin(lambda: dialogue.session.transact(delivery(message=long, body="BINARYMIME")))
+    begin(dialogue, delivery(message=long, body="BINARYMIME"))
     dialogue.play("C: MAIL FROM:<me@example.net>\nS: 250 ok\nC: RCPT TO:<ann@example.org>\nS: 250 ok\nC: DATA")
     dialogue.connection.dataReceived(b"354 go on\r\n")
     lines = dialogue.wire.value().split(b"\r\n")
@@ -452,7 +512,7 @@ def test_wishes_go_along_where_they_are_understood() -> None:
     recipient = Recipient(Address("用户", "example.org"), frozenset({"SUCCESS", "DELAY"}), "rfc822;a+b@example.org")
     envelope = Envelope(None, (recipient,), "8BITMIME", True, True, "HDRS", "a=b")
     message = Message.from_bytes("Subject: ü\r\n\r\n".encode())
-    dialogue.begin(lambda: dialogue.session.transact(Delivery("id", envelope, (recipient,), message)))
+    begin(dialogue, Delivery("id", envelope, (recipient,), message))
     said = dialogue.wire.value().decode()
     assert said == (
         "MAIL FROM:<> SIZE=15 BODY=8BITMIME RET=HDRS ENVID=a+3Db SMTPUTF8 REQUIRETLS\r\n"
@@ -462,13 +522,13 @@ def test_wishes_go_along_where_they_are_understood() -> None:
 
 def test_a_message_without_need_of_utf8_goes_to_servers_without_it() -> None:
     dialogue = greeted()
-    dialogue.begin(lambda: dialogue.session.transact(delivery(smtputf8=True)))
+    begin(dialogue, delivery(smtputf8=True))
     assert dialogue.wire.value() == b"MAIL FROM:<me@example.net>\r\n"
 
 
 def test_a_recipient_that_is_there_twice_is_named_once() -> None:
     dialogue = greeted("PIPELINING")
-    dialogue.begin(lambda: dialogue.session.transact(delivery(ANN, ANN)))
+    begin(dialogue, delivery(ANN, ANN))
     assert dialogue.wire.value().count(b"RCPT") == 1
 
 
