@@ -1,4 +1,4 @@
-"""C{python -m tests.bench [smtp] [imap] [memory]}: measure mailframe beside Postfix and Dovecot and print the table.
+"""C{python -m tests.bench [NAME...]}: measure mailframe beside Postfix and Dovecot and print the table.
 
 Needs Debian's postfix and dovecot-imapd (not running) and root, since both start daemons under users of their own.
 """
@@ -10,10 +10,10 @@ import platform
 import sys
 from datetime import date
 
-from tests.bench import imap, memory, smtp
+from tests.bench import imap, memory, relay, smtp
 from tests.bench.report import table
 
-SUITES = {"smtp": smtp.run, "imap": imap.run, "memory": memory.run}
+SUITES = {"smtp": smtp.run, "imap": imap.run, "memory": memory.run, "relay": relay.run}
 
 
 def main(names: list[str]) -> None:

@@ -138,15 +138,15 @@ def _nobody() -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def postfix(folder: Path) -> Iterator[Peer]:
-    """Run Postfix, which delivers all of bench.test into one Maildir."""
+def postfix(folder: Path, main_cf: str = "", master_cf: str = "") -> Iterator[Peer]:
+    """Run Postfix, which delivers all of bench.test into one Maildir; with more lines in its two files."""
     root, etc = folder / "postfix", folder / "postfix" / "etc"
     for name in ("etc", "data", "spool", "mail"):
         (root / name).mkdir(parents=True)
     shutil.chown(root / "data", "postfix")
     os.chown(root / "mail", *_nobody().values())
-    (etc / "main.cf").write_text(_MAIN_CF.format(root=root, etc=etc, **_nobody()))
-    (etc / "master.cf").write_text(_MASTER_CF.format(port=POSTFIX_PORT))
+    (etc / "main.cf").write_text(_MAIN_CF.format(root=root, etc=etc, **_nobody()) + main_cf)
+    (etc / "master.cf").write_text(_MASTER_CF.format(port=POSTFIX_PORT) + master_cf)
     subprocess.run(["postfix", "-c", etc, "start"], check=True, capture_output=True)
     try:
         _wait_for(POSTFIX_PORT)
@@ -183,14 +183,8 @@ def mailframe(folder: Path) -> Iterator[Peer]:
     """Run C{twistd -n mailframe} as it comes, its log in a file."""
     root = folder / "mailframe"
     root.mkdir()
-    twistd = Path(sys.executable).with_name("twistd")
     options = ["--data", str(root / "data"), f"--port-offset={MAILFRAME_OFFSET}"]
-    command = [str(twistd), "-n", "--pidfile=", "mailframe", *options]
-    log = root / "log"
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
-    try:
+    with _twistd(root / "log", options) as pid:
         for service in (25, 143):
             _wait_for(service + MAILFRAME_OFFSET)
         yield Peer(
@@ -198,11 +192,41 @@ def mailframe(folder: Path) -> Iterator[Peer]:
             smtp=25 + MAILFRAME_OFFSET,
             imap=143 + MAILFRAME_OFFSET,
             user="me@localhost",
-            password=_password(log),
+            password=_password(root / "log"),
             recipient="me@localhost",
-            pid=process.pid,
+            pid=pid,
             root=root,
         )
+
+
+@contextlib.contextmanager
+def configured(folder: Path, configuration: str) -> Iterator[Peer]:
+    """
+    Run mailframe with a configuration.
+
+    @param configuration: in which C{{data}} is a directory, and C{{port}} that of SMTP.
+    """
+    root = folder / "mailframe"
+    root.mkdir()
+    port = 25 + MAILFRAME_OFFSET
+    (root / "mail.py").write_text(configuration.format(data=str(root / "data"), port=port))
+    with _twistd(root / "log", ["--config", str(root / "mail.py")]) as pid:
+        _wait_for(port)
+        with socket.create_connection(("127.0.0.1", port), 30) as client:
+            client.recv(1)  # ports are bound before everything has started
+        yield Peer("mailframe", smtp=port, pid=pid, root=root)
+
+
+@contextlib.contextmanager
+def _twistd(log: Path, options: list[str]) -> Iterator[int]:
+    """Run C{twistd -n mailframe} and return its process id."""
+    twistd = Path(sys.executable).with_name("twistd")
+    command = [str(twistd), "-n", "--pidfile=", "mailframe", *options]
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+    try:
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         if (status := process.wait(30)) != 0:
