@@ -772,6 +772,25 @@ class IAdministeredQueue(Interface):
         """
 
 
+class ILendsAtOnce(Interface):
+    """
+    Optional power of an L{IDeliveryQueue}: lend in the step that puts. Without it: put, then lease.
+
+    What is sent as soon as it comes is written once, and need not be read again.
+    """
+
+    def put_and_lend(
+        id: str, envelope: Envelope, message: Message, due: float, until: float, destinations: Collection[str]
+    ) -> Awaitable[Sequence[Leased]]:
+        """
+        Take a message as L{IDeliveryQueue.put} does, and lend its recipients of some destinations as C{lease} does.
+
+        @param due: as in C{put}, for the other recipients.
+        @param until: the end of the lease.
+        @param destinations: in lower case; C{due} has come for them.
+        """
+
+
 # --- the world -------------------------------------------------------------------------------------------------------
 
 

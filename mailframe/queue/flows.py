@@ -27,8 +27,12 @@ NEVER = float("inf")
 """When it is due that waits for an administrator."""
 
 _FLOW = (
-    "INSERT INTO flow (destination, sender, due) VALUES (?1, ?2, ?3) "
-    "ON CONFLICT (destination, sender) DO UPDATE SET due = min(due, excluded.due) RETURNING id"
+    "INSERT INTO flow (destination, sender, due, served) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (destination, sender) "
+    "DO UPDATE SET due = min(due, excluded.due), served = max(served, excluded.served) RETURNING id"
+)
+_RECIPIENT = (
+    "INSERT INTO queued_recipient (message, flow, recipient, due, lent, leased) VALUES (?1, ?2, ?3, ?4, ?5, ?5) "
+    "RETURNING key"
 )
 _DUE_DESTINATION = (
     "SELECT destination FROM flow WHERE due <= ?1 AND destination NOT IN (SELECT value FROM json_each(?2)) "
@@ -97,6 +101,13 @@ def busy_text(busy: Collection[str]) -> str:
 
 def put(connection: Any, content: Content, due: float) -> None:
     """Insert a message for all recipients of its envelope."""
+    put_and_lend(connection, content, due, ())
+
+
+def put_and_lend(
+    connection: Any, content: Content, due: float, destinations: Collection[str], now: float = 0.0, until: float = 0.0
+) -> list[int]:
+    """Insert a message, lent to some destinations; return a key for each recipient, that of its lease if it is lent."""
     row = (
         content.id,
         envelope_text(content.envelope),
@@ -111,14 +122,17 @@ def put(connection: Any, content: Content, due: float) -> None:
     )
     number, sender = connection.last_insert_rowid(), sender_text(content.envelope.sender)
     flows: dict[str, int] = {}
+    keys: list[int] = []
     for recipient in content.envelope.recipients:
         destination = recipient.address.domain
+        lent = destination in destinations
         if destination not in flows:
-            [(flows[destination],)] = connection.execute(_FLOW, (destination, sender, due))
-    connection.executemany(
-        "INSERT INTO queued_recipient (message, flow, recipient, due) VALUES (?, ?, ?, ?)",
-        [(number, flows[each.address.domain], recipient_text(each), due) for each in content.envelope.recipients],
-    )
+            times = (until, now) if lent else (due, 0.0)
+            [(flows[destination],)] = connection.execute(_FLOW, (destination, sender, *times))
+        args = (number, flows[destination], recipient_text(recipient), until if lent else due, int(lent))
+        [(key,)] = connection.execute(_RECIPIENT, args)
+        keys.append(key * GENERATIONS + lent)
+    return keys
 
 
 def lend(connection: Any, now: float, until: float, limit: int, busy: str) -> list[Row]:

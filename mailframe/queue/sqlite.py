@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 from zope.interface import implementer
 
 from mailframe.bodies import Files
 from mailframe.envelope import Envelope
 from mailframe.errors import InDoubt, MailError, Temporary
-from mailframe.interfaces import ChangedByHand, IAdministeredQueue, IDeliveryQueue, Leased, Report, Settlement
+from mailframe.interfaces import (
+    ChangedByHand,
+    IAdministeredQueue,
+    IDeliveryQueue,
+    ILendsAtOnce,
+    Leased,
+    Report,
+    Settlement,
+)
 from mailframe.queue import flows
 from mailframe.queue.changing import ChangedQueue
 from mailframe.queue.flows import Content, Row
@@ -38,7 +46,7 @@ class Database(Protocol):
         """Run a function of a connection that cannot write, which may take long."""
 
 
-@implementer(IDeliveryQueue, IAdministeredQueue)
+@implementer(IDeliveryQueue, ILendsAtOnce, IAdministeredQueue)
 @define(eq=False)
 class SQLiteQueue(ChangedQueue):
     """
@@ -73,6 +81,22 @@ class SQLiteQueue(ChangedQueue):
         """Take a message for all recipients of its envelope; durable when this returns."""
         content = await self._content(id, checked(envelope), message)
         await self._write(lambda connection: flows.put(connection, content, due), [content])
+
+    async def put_and_lend(
+        self, id: str, envelope: Envelope, message: Message, due: float, until: float, destinations: Collection[str]
+    ) -> Sequence[Leased]:
+        """Take a message, and lend it in the same step."""
+        content = await self._content(id, checked(envelope), message)
+        now, wanted = content.created, frozenset(destinations)
+        keys = await self._write(
+            lambda connection: flows.put_and_lend(connection, content, due, wanted, now, until), [content]
+        )
+        kept = message if isinstance(message.body, bytes) else self._kept(content)
+        return [
+            Leased(key, id, evolve(envelope, recipients=(recipient,)), kept, 0, now)
+            for key, recipient in zip(keys, envelope.recipients, strict=True)
+            if recipient.address.domain in wanted
+        ]
 
     async def lease(self, now: float, until: float, limit: int, busy: Collection[str] = ()) -> Sequence[Leased]:
         """Lend what is due."""
@@ -126,9 +150,17 @@ class SQLiteQueue(ChangedQueue):
     def _load(self, number: int) -> tuple[str, str, float, Message] | None:
         """Return id, envelope, time of arrival and content of a message, each read once for all its recipients."""
         for name, envelope, created, head, body, file, size in self.database.read(_CONTENT, (number,)):
-            kept = body if file is None else FileBody(self._files.path(file), size)
-            return name, envelope, created, Message(head, kept)
+            return name, envelope, created, Message(head, body) if file is None else self._in_file(head, file, size)
         return None  # a runner whose lease had ended has settled it just now
+
+    def _kept(self, content: Content) -> Message:
+        if content.body is not None:
+            return Message(content.head, content.body)
+        assert content.file is not None, "a body is in the table or in a file"
+        return self._in_file(content.head, content.file, content.body_size)
+
+    def _in_file(self, head: bytes, file: str, size: int) -> Message:
+        return Message(head, FileBody(self._files.path(file), size))
 
     async def drop(self, names: Sequence[str | None]) -> None:
         """Remove the files of messages that are gone."""

@@ -23,6 +23,7 @@ from mailframe.queue.tables import STEPS
 from mailframe.site import Site
 from mailframe.spool import FileBody, Message
 from mailframe.testing.queue_administration import AdministeredQueueContract
+from mailframe.testing.queue_lending import LendingAtOnceContract
 from mailframe.testing.queues import LATER, SMALL, DeliveryQueueContract, envelope_to, names
 
 T = TypeVar("T")
@@ -68,7 +69,7 @@ class World:
         return World(directory, clock)
 
 
-class SQLiteQueueContract(AdministeredQueueContract, DeliveryQueueContract, TestCase):
+class SQLiteQueueContract(AdministeredQueueContract, LendingAtOnceContract, DeliveryQueueContract, TestCase):
     async def make_queue(self, clock: Clock) -> IDeliveryQueue:
         directory = tempfile.TemporaryDirectory(prefix="mailframe-queue-")
         self.addCleanup(directory.cleanup)

@@ -21,11 +21,12 @@ from mailframe.site import Site
 from mailframe.sqlite import schema
 from mailframe.sqlite.database import Database
 from mailframe.testing.queue_administration import AdministeredQueueContract
+from mailframe.testing.queue_lending import LendingAtOnceContract
 from mailframe.testing.queues import DeliveryQueueContract, names
 from tests.temporary import path_for
 
 
-class ThreadedQueueTests(AdministeredQueueContract, DeliveryQueueContract, TestCase):
+class ThreadedQueueTests(AdministeredQueueContract, LendingAtOnceContract, DeliveryQueueContract, TestCase):
     """Only the clock is virtual: leases and retries are in the contract's own time."""
 
     timeout = 60
