@@ -28,7 +28,10 @@ def parse(value: bytes) -> datetime | None:
 
     RFC 5256 2.2: a bad zone counts as UTC, a bad or missing time as 00:00:00. The weekday is not checked.
     """
-    match = _DATE_TIME.match(comments.strip(value[:_LONGEST]))
+    # The pattern has no parentheses: what it found as far as a zone does not change when comments are taken out.
+    match = _DATE_TIME.match(value, 0, _LONGEST)
+    if match is None or match[7] is None:
+        match = _DATE_TIME.match(comments.strip(value[:_LONGEST]))
     if match is None:
         return None
     month = _MONTH.get(match[2].lower())

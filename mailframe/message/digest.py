@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from attrs import frozen
 
 from mailframe.message import bodystructure, dates, headers, outline, references, subject, words
-from mailframe.message.addresses import Address, Mailbox
 from mailframe.message.envelope import address_fields, compose
 from mailframe.message.headers import Buffer
 from mailframe.message.limits import DEFAULT, Limits
@@ -52,7 +49,9 @@ def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
     index = headers.index(head, limits)
     part = scan_indexed(index, len(head), body, limits)
     lists = address_fields(index, limits)
-    title = words.decode(headers.value(index, b"subject") or b"", limits)
+    keys = {name: found.key for name, found in lists.items()}
+    raw_title = headers.value(index, b"subject")
+    title = words.decode(raw_title, limits) if raw_title else ""
     body_written, bodystructure_written = bodystructure.written(part)
     in_reply_to = headers.value(index, b"in-reply-to")
     return Digest(
@@ -63,10 +62,10 @@ def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
         outline=outline.dump(part),
         sent=_sent(headers.value(index, b"date")),
         subject=title,
-        base_subject=subject.base(title),
-        from_=_sort_key(lists.get(b"from"), limits),
-        to=_sort_key(lists.get(b"to"), limits),
-        cc=_sort_key(lists.get(b"cc"), limits),
+        base_subject=subject.base(title) if title else "",
+        from_=keys.get(b"from", ""),
+        to=keys.get(b"to", ""),
+        cc=keys.get(b"cc", ""),
         message_id=references.message_id(headers.value(index, b"message-id")),
         references=references.references(headers.value(index, b"references"), in_reply_to, limits),
     )
@@ -75,11 +74,3 @@ def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
 def _sent(value: bytes | None) -> int | None:
     when = dates.parse(value) if value else None
     return None if when is None else int(when.timestamp())
-
-
-def _sort_key(found: Sequence[Address] | None, limits: Limits) -> str:
-    """RFC 5256 3: addr-mailbox of the first address, which for a group is the group's name."""
-    if not found:
-        return ""
-    first = found[0]
-    return words.decode(first.local if isinstance(first, Mailbox) else first.name, limits)

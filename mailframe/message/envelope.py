@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
-from mailframe.message import addresses, headers
+from attrs import frozen
+
+from mailframe.message import addresses, headers, words
 from mailframe.message.addresses import Address, Mailbox
 from mailframe.message.limits import DEFAULT, Limits
 from mailframe.message.quoting import nstring, string
 
-AddressFields: TypeAlias = "dict[bytes, Sequence[Address]]"
-"""The address lists of a header by lower-case field name; fields that are not there are not in it."""
+
+@frozen
+class AddressList:
+    """
+    @ivar key: what messages are sorted by: addr-mailbox of the first address, decoded, which for a group is the group's
+        name (RFC 5256 3); in its own case, empty when there is no address.
+    @ivar written: the addresses as ENVELOPE has them; empty when there are none.
+    """
+
+    key: str
+    written: bytes
+
+
+AddressFields: TypeAlias = "dict[bytes, AddressList]"
+"""What is known of a header's address lists, by lower-case field name; fields that are not there are not in it."""
 
 _FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
 _DEFAULTS = {b"sender": b"from", b"reply-to": b"from"}
@@ -26,11 +42,25 @@ def envelope(fields: list[headers.Field], limits: Limits = DEFAULT) -> bytes:
 
 def address_fields(index: headers.Index, limits: Limits = DEFAULT) -> AddressFields:
     """Parse the six address fields; a field given several times counts as one list, as most servers see it."""
-    return {
-        name: addresses.parse(b",".join([headers.unfold(raw) for raw in index[name]]), limits)
-        for name in _FIELDS
-        if name in index
-    }
+    return {name: _list(index[name], limits) for name in _FIELDS if name in index}
+
+
+def _list(raw: list[bytes], limits: Limits) -> AddressList:
+    value = headers.unfold(raw[0]) if len(raw) == 1 else b",".join(map(headers.unfold, raw))
+    return _known(value, limits) if len(value) <= _REMEMBERED else _read(value, limits)
+
+
+def _read(value: bytes, limits: Limits) -> AddressList:
+    found = addresses.parse(value, limits)
+    if not found:
+        return AddressList("", b"")
+    first = found[0].local if isinstance(found[0], Mailbox) else found[0].name
+    return AddressList(words.decode(first, limits), _written(found))
+
+
+_REMEMBERED = 120
+"""Octets of an address list that is worth remembering: most mail goes between the same few people again and again."""
+_known = lru_cache(maxsize=2048)(_read)
 
 
 def compose(index: headers.Index, lists: AddressFields) -> bytes:
@@ -39,7 +69,8 @@ def compose(index: headers.Index, lists: AddressFields) -> bytes:
     written: dict[bytes, bytes] = {}
     for name in _FIELDS:
         found = lists.get(name)
-        written[name] = _list(found) if found else written.get(_DEFAULTS.get(name, b""), b"NIL")
+        listed = found.written if found is not None else b""
+        written[name] = listed or written.get(_DEFAULTS.get(name, b""), b"NIL")
     return b"(%b %b %b %b %b)" % (
         nstring(value(index, b"date")),
         nstring(value(index, b"subject")),
@@ -49,7 +80,7 @@ def compose(index: headers.Index, lists: AddressFields) -> bytes:
     )
 
 
-def _list(found: Sequence[Address]) -> bytes:
+def _written(found: Sequence[Address]) -> bytes:
     return b"(%b)" % b"".join([_mailbox(each) if isinstance(each, Mailbox) else _group(each) for each in found])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from attrs import frozen
 
 
-@frozen
+@frozen(eq=False)  # what was parsed is remembered by its limits, and those of one server are one object
 class Limits:
     """
     How far parsers look; every limit is a count or a number of octets, and at least 1.

@@ -83,8 +83,33 @@ def scan(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Part:
 
 def scan_indexed(index: Index, head_octets: int, body: Buffer, limits: Limits = DEFAULT) -> Part:
     """Do what L{scan} does, for a header already indexed."""
+    kind = _content_type(index, TEXT_PLAIN, limits)
+    if not _holds_others(kind):
+        lines = Newlines(body).count(0, len(body))
+        return _part(kind, index, limits, 0, head_octets, head_octets + len(body), lines)
     scanner = _Scanner(body, head_octets, limits)
     return scanner.entity(index, _Extent(-head_octets, 0, len(body)), TEXT_PLAIN, 1)
+
+
+def _holds_others(kind: Parametered) -> bool:
+    return kind.value.startswith(b"multipart/") or kind.value in _EMBEDDED
+
+
+def _part(
+    kind: Parametered,
+    index: Index,
+    limits: Limits,
+    header: int,
+    body: int,
+    end: int,
+    lines: int,
+    parts: tuple[Part, ...] = (),
+    message: Part | None = None,
+    envelope: bytes | None = None,
+) -> Part:
+    type_, _, subtype = kind.value.partition(b"/")
+    described = _described(index, limits)
+    return Part(header, body, end, lines, type_, subtype, kind.parameters, *described, parts, message, envelope)
 
 
 @frozen
@@ -134,20 +159,9 @@ class _Scanner:
             kind, parts = self.multipart(kind, at, depth)
         elif kind.value in _EMBEDDED:
             kind, message = self.embedded(kind, at, depth)
-        type_, _, subtype = kind.value.partition(b"/")
-        return Part(
-            at.header + self.base,
-            at.body + self.base,
-            at.end + self.base,
-            self.newlines.count(at.body, at.end),
-            type_,
-            subtype,
-            kind.parameters,
-            *_described(index, self.limits),
-            parts,
-            message,
-            envelope,
-        )
+        header, body, end = at.header + self.base, at.body + self.base, at.end + self.base
+        lines = self.newlines.count(at.body, at.end)
+        return _part(kind, index, self.limits, header, body, end, lines, parts, message, envelope)
 
     def multipart(self, kind: Parametered, at: _Extent, depth: int) -> tuple[Parametered, tuple[Part, ...]]:
         """Return the type and the parts: a multipart without any is taken as plain text."""

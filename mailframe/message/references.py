@@ -6,6 +6,7 @@ import re
 
 from mailframe.message.limits import DEFAULT, Limits
 
+_PLAIN = re.compile(rb"[!#-~]+")
 _MESSAGE_ID = re.compile(rb"<([^<>]+)>")
 
 
@@ -21,6 +22,8 @@ def message_ids(value: bytes) -> list[bytes]:
 
 
 def _clean(inner: bytes) -> bytes:
+    if _PLAIN.fullmatch(inner):
+        return inner
     inner = b"".join(inner.replace(b"\0", b"").split())
     return inner.replace(b'"', b"") if b'"' in inner else inner
 
