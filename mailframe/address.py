@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 import idna
 from attrs import frozen
@@ -25,7 +26,7 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
-@frozen
+@frozen(cache_hash=True)
 class Address:
     """
     A mailbox's address; build it with L{Address.parse}, which checks it.
@@ -75,6 +76,7 @@ def _local_part(text: str) -> str:
     raise ValueError("the local part is neither a dot-string nor a quoted string")
 
 
+@lru_cache(maxsize=4096)
 def quote_local(local: str) -> str:
     """Return the local part as it is written in an address: quoted only where it must be."""
     if _DOT_STRING.fullmatch(local):

@@ -26,6 +26,9 @@ from mailframe.sqlite.database import Writer
 from mailframe.store.sqlite.kept import Kept
 from mailframe.store.sqlite.store import drop_account, ensure_account, find_account
 
+REMEMBERED = 10_000
+"""Addresses whose account or alias is remembered; then all are forgotten at once."""
+
 
 @implementer(IAuthenticator, IDirectory, IAccounts)
 @define(eq=False)
@@ -34,6 +37,7 @@ class SQLiteAccounts:
 
     kept: Kept
     _verifier: Verifier = field(init=False)
+    _remembered: dict[Address, AccountEntry | AliasEntry] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._verifier = Verifier(self.kept.site)
@@ -46,8 +50,22 @@ class SQLiteAccounts:
         return Identity(name or "", frozenset({Address.parse(rows[0][1])}))
 
     async def find(self, address: Address) -> AccountEntry | AliasEntry | None:
-        """Look an address up."""
-        return find(address, self._known)
+        """Look an address up: every message asks twice, and who asks often is answered without the database."""
+        entry = self._remembered.get(address)
+        if entry is None:
+            entry = find(address, self._known)
+            if entry is not None:
+                self._remember(address, entry)
+        return entry
+
+    def _remember(self, address: Address, entry: AccountEntry | AliasEntry) -> None:
+        if len(self._remembered) >= REMEMBERED:
+            self._remembered.clear()
+        self._remembered[address] = entry
+
+    def _forget(self, _result: object) -> None:
+        """Something has changed: one process alone has the database, and here alone are accounts and aliases made."""
+        self._remembered.clear()
 
     def _known(self, name: str) -> AccountEntry | AliasEntry | None:
         if self.kept.database.read("SELECT 1 FROM account WHERE name = ? AND password IS NOT NULL", (name,)):
@@ -67,7 +85,7 @@ class SQLiteAccounts:
                 "UPDATE account SET password = ?, address = ? WHERE id = ?", (stored, str(address), number)
             )
 
-        await self.kept.database.write(add)
+        await self.kept.database.write(add, self._forget)
 
     async def set_password(self, address: Address, password: str) -> None:
         """Change a password."""
@@ -88,7 +106,11 @@ class SQLiteAccounts:
                 raise NoSuchAccount(f"There is no {address}")
             return drop_account(connection, number)
 
-        _mailboxes, files = await self.kept.database.write(remove, lambda result: self.kept.watchers.notify(result[0]))
+        def removed(result: tuple[list[int], list[str]]) -> None:
+            self._forget(result)
+            self.kept.watchers.notify(result[0])
+
+        _mailboxes, files = await self.kept.database.write(remove, removed)
         await self.kept.drop(files)
 
     async def accounts(self) -> Sequence[Address]:
@@ -104,7 +126,7 @@ class SQLiteAccounts:
             _demand_new(connection, address)
             connection.execute("INSERT INTO alias (name, address, targets) VALUES (?, ?, ?)", row)
 
-        await self.kept.database.write(add)
+        await self.kept.database.write(add, self._forget)
 
     async def remove_alias(self, address: Address) -> None:
         """Remove an alias."""
@@ -113,7 +135,7 @@ class SQLiteAccounts:
             connection.execute("DELETE FROM alias WHERE name = ?", (name_of(address),))
             _demand_changed(connection, address)
 
-        await self.kept.database.write(remove)
+        await self.kept.database.write(remove, self._forget)
 
     async def aliases(self) -> Sequence[tuple[Address, Sequence[Address]]]:
         """Return all aliases."""

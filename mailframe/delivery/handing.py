@@ -40,7 +40,8 @@ async def hand(
         groups.setdefault(id(target), (target, []))[1].append(recipient)
     outcomes: dict[tuple[int, Address], Outcome] = {}
     for key, (target, recipients) in groups.items():
-        given = await _outcomes(target, delivery.to(recipients), clock, seconds)
+        part = delivery if len(groups) == 1 else delivery.to(recipients)
+        given = await _outcomes(target, part, clock, seconds)
         for recipient in recipients:
             outcome = given.get(recipient.address) if isinstance(given, Mapping) else given
             outcomes[key, recipient.address] = _checked(target, outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -125,11 +125,18 @@ class ToMailbox:
             found = await self._resolve(address)
         except Temporary:
             return _LATER
-        if found == _UNKNOWN and self.catch_all is not None and address != self.catch_all:
+        if found is _UNKNOWN and self.catch_all is not None and address != self.catch_all:
             return await self._find(self.catch_all)
         return found
 
     async def _resolve(self, address: Address) -> tuple[str, ...] | Reject:
+        """Return the accounts an address leads to, the catch-all aside."""
+        entry = await self.directory.find(address)
+        if entry is None:
+            return _UNKNOWN
+        return await self._follow(address, entry.targets) if isinstance(entry, AliasEntry) else (entry.account,)
+
+    async def _follow(self, address: Address, targets: Sequence[Address]) -> tuple[str, ...] | Reject:
         """
         Follow aliases. A target that was asked already is passed over: an alias may name itself beside others.
 
@@ -137,24 +144,24 @@ class ToMailbox:
         them. An alias that leads too far leads nowhere: some of its people would never see what others do.
         """
         accounts: dict[str, None] = {}
-        asked: set[Address] = set()
-        waiting = [address]
-        for depth in range(ALIAS_DEPTH):
-            following: dict[Address, None] = {}
+        asked = {address}
+        following = dict.fromkeys(targets)
+        for _depth in range(ALIAS_DEPTH):
+            waiting = [each for each in following if each not in asked]
+            if len(asked) + len(waiting) > ALIAS_TARGETS:
+                return _TOO_MANY
+            if not waiting:
+                return tuple(accounts) or (_LOOP if following else _UNKNOWN)
+            following = {}
             for each in waiting:
                 entry = await self.directory.find(each)
                 if isinstance(entry, AliasEntry):
                     following |= dict.fromkeys(entry.targets)
                 elif entry is not None:
                     accounts[entry.account] = None
-                elif depth:
+                else:
                     _log.warn("the alias {alias} leads to {target}, unknown here", alias=str(address), target=str(each))
             asked.update(waiting)
-            waiting = [each for each in following if each not in asked]
-            if len(asked) + len(waiting) > ALIAS_TARGETS:
-                return _TOO_MANY
-            if not waiting:
-                return tuple(accounts) or (_LOOP if following else _UNKNOWN)
         return _LOOP
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -63,7 +64,7 @@ def path(argument: bytes, keyword: bytes) -> Path:
     match = _PATH.fullmatch(argument[len(keyword) :].lstrip(b" "))
     if match is None:
         raise BadSyntax("An address in angle brackets expected")
-    given = parameters(match[2] or b"")
+    given = parameters(match[2]) if match[2] else {}
     if not match[1]:
         return Path(None, given)
     if match[1].lower() == b"postmaster":
@@ -78,11 +79,15 @@ def address(data: bytes) -> Address:
     @raise BadSyntax: it is none.
     """
     try:
-        return Address.parse(data.decode("utf-8"))
+        return _parsed(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise BadSyntax("The address is not UTF-8") from None
     except ValueError as error:
         raise BadSyntax(f"Bad address: {error}") from None
+
+
+_parsed = lru_cache(maxsize=4096)(Address.parse)
+"""The same addresses come again and again; a line, and so an address, is short."""
 
 
 def parameters(text: bytes) -> dict[bytes, bytes | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from attrs import define, evolve, field
+from attrs import define, field
 from twisted.logger import Logger
 
 from mailframe import status as codes
@@ -232,7 +232,7 @@ class Session:
     def complete_envelope(self) -> Envelope:
         """Return the envelope with the recipients that were accepted so far."""
         assert self.envelope is not None
-        return evolve(self.envelope, recipients=tuple(recipient for recipient, _target in self.targets))
+        return self.envelope.to(tuple([recipient for recipient, _target in self.targets]))
 
 
 def refuse(verdict: Verdict | None) -> bool:
