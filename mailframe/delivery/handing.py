@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from mailframe.address import Address
 from mailframe.envelope import Recipient
-from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry, Target
+from mailframe.hooks import Delivery, Outcome, Retry, Target
 from mailframe.waiting import in_time
 
 _log = Logger()
@@ -38,17 +38,14 @@ async def hand(
     groups: dict[int, tuple[Target, list[Recipient]]] = {}
     for recipient, target in targets:
         groups.setdefault(id(target), (target, []))[1].append(recipient)
-    outcomes: dict[tuple[int, Address], Outcome] = {}
+    answers: dict[int, Any] = {}
     for key, (target, recipients) in groups.items():
         part = delivery if len(groups) == 1 else delivery.to(recipients)
-        given = await _outcomes(target, part, clock, seconds)
-        for recipient in recipients:
-            outcome = given.get(recipient.address) if isinstance(given, Mapping) else given
-            outcomes[key, recipient.address] = _checked(target, outcome)
-    return [(recipient, outcomes[id(target), recipient.address]) for recipient, target in targets]
+        answers[key] = await _answer(target, part, clock, seconds)
+    return [(recipient, _outcome(target, answers[id(target)], recipient.address)) for recipient, target in targets]
 
 
-async def _outcomes(target: Target, delivery: Delivery, clock: IReactorTime, seconds: float) -> Any:
+async def _answer(target: Target, delivery: Delivery, clock: IReactorTime, seconds: float) -> Any:
     try:
         return await in_time(target, delivery, clock, seconds)
     except defer.TimeoutError:
@@ -62,8 +59,9 @@ async def _outcomes(target: Target, delivery: Delivery, clock: IReactorTime, sec
     return _LATER
 
 
-def _checked(target: Target, outcome: Any) -> Outcome:
-    if isinstance(outcome, Delivered | Retry | Failed):
+def _outcome(target: Target, answer: Any, recipient: Address) -> Outcome:
+    outcome = answer.get(recipient) if isinstance(answer, Mapping) else answer
+    if isinstance(outcome, Outcome):
         return outcome
     _log.error("target {target!r} answered {outcome!r}, which is no outcome", target=target, outcome=outcome)
     return _LATER

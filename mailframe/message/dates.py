@@ -83,6 +83,12 @@ def format(when: datetime) -> bytes:  # noqa: A001 - read as dates.format, never
     )
 
 
+@lru_cache(maxsize=16)
+def utc(second: int) -> bytes:
+    """Return L{format} of so many seconds since the epoch, in UTC: what arrives in one second has one date."""
+    return format(datetime.fromtimestamp(second, UTC))
+
+
 def internal_date(when: datetime) -> bytes:
     """Return the quoted date-time of RFC 3501 9, the day padded by a blank."""
     return b'"%2d-%b-%04d %02d:%02d:%02d %b"' % (

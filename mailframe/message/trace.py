@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from functools import lru_cache
 
 from mailframe.message import dates, headers
 
@@ -43,7 +43,7 @@ def received(
     id: bytes,
     for_: bytes | None,
     tls: str | None,
-    when: datetime,
+    when: float,
 ) -> bytes:
     """
     Return the Received field with its CRLF, folded before clauses.
@@ -58,32 +58,42 @@ def received(
     @param id: the message's id here.
     @param for_: the recipient, given only when there is one alone, or recipients learn of each other (RFC 5321 7.2).
     @param tls: version and cipher for the reader, C{TLSv1.3 TLS_AES_256_GCM_SHA384}; C{None} when there is no TLS.
+    @param when: seconds since the epoch.
     """
+    clauses = [b"id %b" % _word(id)]
+    if for_:
+        clauses.append(b"for <%b>" % _word(for_))
+    clauses[-1] += b";"
+    clauses.append(dates.utc(int(when)))
+    return b"\r\n\t".join(_folded([*_origin(helo, peer_name, address, by, with_, tls), *clauses])) + b"\r\n"
+
+
+@lru_cache(maxsize=1024)
+def _origin(
+    helo: bytes, peer_name: bytes | None, address: bytes, by: bytes, with_: bytes, tls: str | None
+) -> tuple[bytes, ...]:
+    """Return what is the same for all messages of a connection, folded: who sends one will send another one."""
     clauses = [b"Received: from %b" % (_word(helo) or b"unknown")]
     clauses += [b"(%b" % _word(peer_name), b"%b)" % _word(address)] if peer_name else [b"(%b)" % _word(address)]
     clauses += [b"by %b" % _word(by), b"with %b" % _word(with_)]
     if tls:
         clauses.append(b"(%b)" % _UNSAFE_IN_COMMENT.sub(b"?", tls.encode("ascii", "replace"))[:_LONGEST_WORD])
-    clauses.append(b"id %b" % _word(id))
-    if for_:
-        clauses.append(b"for <%b>" % _word(for_))
-    clauses[-1] += b";"
-    clauses.append(dates.format(when))
-    return _folded(clauses) + b"\r\n"
+    return tuple(_folded(clauses))
 
 
 def _word(value: bytes) -> bytes:
     return _UNSAFE.sub(b"?", value)[:_LONGEST_WORD]
 
 
-def _folded(clauses: list[bytes]) -> bytes:
+def _folded(clauses: list[bytes]) -> list[bytes]:
+    """Return lines; what is folded already stays so."""
     lines = clauses[:1]
     for clause in clauses[1:]:
         if len(lines[-1]) + len(clause) < _LINE:
             lines[-1] += b" " + clause
         else:
             lines.append(clause)
-    return b"\r\n\t".join(lines)
+    return lines
 
 
 def deliveries(head: bytes) -> int:
@@ -94,3 +104,8 @@ def deliveries(head: bytes) -> int:
 def hops(head: bytes) -> int:
     """Return the number of Received fields: how many servers had the message before (RFC 5321 6.3, loop detection)."""
     return len(headers.index(head).get(b"received", ()))
+
+
+def goes_in_circles(head: bytes, limit: int) -> bool:
+    """Return whether a message has made more than C{limit} L{hops}; to count the word is quick, and mostly enough."""
+    return head.lower().count(b"received") > limit and hops(head) > limit

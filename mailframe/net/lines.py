@@ -57,6 +57,8 @@ class Inbox:
         @return: the line without its CRLF, or C{None} while it is not complete.
         @raise LineTooLong: once for a line that is longer, as soon as all of it has gone by.
         """
+        if self.at == len(self.buffer):
+            return None
         end = self.buffer.find(b"\r\n", max(self.at, self._searched))
         if self._skipping:
             self._skip(end)

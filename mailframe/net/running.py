@@ -52,7 +52,10 @@ class Running:
         self.parked = False
         while True:
             try:
-                waiting = self._context.run(self._step, arrived)
+                if isinstance(arrived, Failure):
+                    waiting = self._context.run(arrived.throwExceptionIntoGenerator, self._coroutine)
+                else:
+                    waiting = self._context.run(self._coroutine.send, arrived)
             except StopIteration:
                 self._finish()
                 return
@@ -71,11 +74,6 @@ class Running:
             if not results:
                 return
             arrived = results[0]
-
-    def _step(self, arrived: Any) -> Any:
-        if isinstance(arrived, Failure):
-            return arrived.throwExceptionIntoGenerator(self._coroutine)
-        return self._coroutine.send(arrived)
 
     def _arrived(self, result: Any, results: list[Any]) -> None:
         if self._stepping:

@@ -30,6 +30,8 @@ class Reply:
     @encoded.default
     def _encode(self) -> bytes:
         status = f"{self.status} " if self.status else ""
+        if len(self.lines) == 1:
+            return f"{self.code} {status}{self.lines[0][:LINE_CHARACTERS]}\r\n".encode("ascii", "replace")
         rows = [f"{self.code}-{status}{line[:LINE_CHARACTERS]}\r\n" for line in self.lines[:-1]]
         rows.append(f"{self.code} {status}{self.lines[-1][:LINE_CHARACTERS]}\r\n")
         return "".join(rows).encode("ascii", "replace")

@@ -56,7 +56,7 @@ async def _hand_on(
 ) -> list[Reply]:
     """Judge a message and hand it on; return one answer, or for LMTP one for each recipient."""
     envelope = notes.envelope
-    if trace.hops(message.head) > session.role.limits.hops:
+    if trace.goes_in_circles(message.head, session.role.limits.hops):
         raise Refused(replies.LOOP)
     number = session.site.new_id()
     message = traced(session, envelope, number, message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 from mailframe.envelope import Envelope
 from mailframe.message import dates, trace
@@ -16,7 +15,7 @@ _UNSAFE_HELO = re.compile(rb"[^A-Za-z0-9.:_\[\]-]")
 
 def traced(session: Session, envelope: Envelope, number: str, message: Message) -> Message:
     """Put the trace fields in front (RFC 5321 4.4), and complete what a user's program left out (RFC 6409 8)."""
-    client, when = session.client, datetime.fromtimestamp(session.site.clock.seconds(), UTC)
+    client, when = session.client, session.site.clock.seconds()
     only = bytes(envelope.recipients[0].address) if len(envelope.recipients) == 1 else None
     fields = trace.received(
         _UNSAFE_HELO.sub(b"?", client.helo.encode("ascii", "replace")),
@@ -31,7 +30,7 @@ def traced(session: Session, envelope: Envelope, number: str, message: Message) 
     )
     if session.role.needs_login:
         if message.header("Date") is None:
-            fields += b"Date: %b\r\n" % dates.format(when)
+            fields += b"Date: %b\r\n" % dates.utc(int(when))
         if message.header("Message-ID") is None:
             fields += header_field("Message-ID", f"<{number}@{session.site.hostname}>")
     return message.with_fields(fields)

@@ -18,7 +18,7 @@ def received(
     for_: bytes | None = b"me@example.org",
     tls: str | None = None,
 ) -> bytes:
-    return trace.received(helo, peer_name, address, b"mx.example.org", b"ESMTPS", b"4Xyz", for_, tls, WHEN)
+    return trace.received(helo, peer_name, address, b"mx.example.org", b"ESMTPS", b"4Xyz", for_, tls, WHEN.timestamp())
 
 
 def test_a_received_field_as_rfc_5321_has_it() -> None:
@@ -66,3 +66,9 @@ def test_hops_are_counted_by_received_fields_alone() -> None:
     assert trace.hops(b"Received: a\r\nX-Received: b\r\nRECEIVED: c\r\n Received: d\r\n\r\nReceived: e\r\n") == 3
     assert trace.hops(b"Received: a\r\n" * 50 + b"\r\n") == 50
     assert trace.hops(b"") == 0
+
+
+def test_a_message_goes_in_circles_when_it_made_more_hops_than_the_limit() -> None:
+    assert trace.goes_in_circles(b"received: a\r\n" * 3 + b"\r\n", 2)
+    assert not trace.goes_in_circles(b"received: a\r\n" * 2 + b"\r\n", 2)
+    assert not trace.goes_in_circles(b"Subject: received received received\r\n\r\n", 2)
