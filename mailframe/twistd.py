@@ -58,7 +58,7 @@ def log_file(twistd: Mapping[str, Any]) -> str:
 
 
 def _json_log(name: str) -> Observer:
-    return json_observer(sys.stdout if name == "-" else open(name, "a", encoding="ascii"))
+    return json_observer(sys.stdout if name == "-" else open(name, "a", encoding="ascii"), _reactor())
 
 
 def makeService(options: Options) -> ServerService:
@@ -75,7 +75,7 @@ def makeService(options: Options) -> ServerService:
     if options["log-json"]:
         service.observer = _json_log(log_file(twistd))
     elif log_file(twistd) == "-" and not twistd.get("syslog"):
-        service.observer = text_observer(sys.stdout)  # what twistd would write, in a fraction of the time
+        service.observer = text_observer(sys.stdout, _reactor())  # what twistd would write, in a fraction of the time
     return service
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from threading import Thread
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.logger import Logger, LogLevel, LogPublisher, formatEventAsClassicLogText
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 
-from mailframe.log import VALUE_CHARACTERS, json_line, json_observer, text_line
+from mailframe.log import VALUE_CHARACTERS, QuickLogger, json_line, json_observer, text_line, text_observer
 
 
 def entry(**event: Any) -> dict[str, Any]:
@@ -63,6 +66,70 @@ def test_lines_come_out_at_once() -> None:
     Logger(observer=LogPublisher(observer), namespace="n").warn("careful {x}", x=1)
     shown = json.loads(out.getvalue())
     assert (shown["level"], shown["system"], shown["text"], shown["x"]) == ("warn", "n", "careful 1", 1)
+
+
+class FlushedText(io.StringIO):
+    """Knows what would be in the file by now."""
+
+    flushed = ""
+
+    def flush(self) -> None:
+        self.flushed = self.getvalue()
+
+
+class Reactor(Clock):
+    """A clock that turns."""
+
+    running = True
+
+
+class LinesOfATurnTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.out, self.reactor = FlushedText(), Reactor()
+        observer: Any = text_observer(self.out, self.reactor)
+        self.log = QuickLogger(observer=observer, namespace="n")
+
+    def lines(self) -> list[str]:
+        return [line.partition("] ")[2] for line in self.out.flushed.splitlines()]
+
+    def test_lines_of_one_turn_come_out_together_at_its_end(self) -> None:
+        self.log.info("{x}", x="one")
+        self.log.info("two")
+        assert self.lines() == []
+        self.reactor.advance(0)
+        assert self.lines() == ["one", "two"]
+        assert self.reactor.getDelayedCalls() == []
+
+    def test_a_warning_comes_out_at_once_with_all_before_it(self) -> None:
+        self.log.info("one")
+        self.log.warn("two")
+        assert self.lines() == ["one", "two"]
+
+    def test_lines_come_out_at_once_when_the_reactor_has_ended(self) -> None:
+        self.log.info("one")
+        self.reactor.running = False
+        self.log.info("two")
+        assert self.lines() == ["one", "two"]
+
+    def test_lines_of_other_threads_come_out_at_once(self) -> None:
+        thread = Thread(target=self.log.info, args=["one"])
+        thread.start()
+        thread.join()
+        assert self.lines() == ["one"]
+        assert self.reactor.getDelayedCalls() == []
+
+
+def test_a_quick_logger_emits_what_twisteds_emits() -> None:
+    def emitted(kind: type[Logger]) -> dict[str, Any]:
+        events: list[dict[str, Any]] = []
+        observer: Any = events.append
+        logger = kind(observer=observer, namespace="n", source="s")
+        logger.info("{x}", x=1)
+        assert events[0].pop("log_logger") is logger
+        assert events[0].pop("log_time") > 0
+        return events[0]
+
+    assert emitted(QuickLogger) == emitted(Logger)
 
 
 def text(**event: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attrs import evolve
-from twisted.logger import Logger
 
 from mailframe import status as codes
 from mailframe.delivery.handing import hand
@@ -13,6 +12,7 @@ from mailframe.delivery.queueing import Results, queue_rest
 from mailframe.delivery.telling import tell_success
 from mailframe.envelope import Recipient
 from mailframe.hooks import Delivered, Delivery, Discard, Failed, MessageEvent, Outcome, Target
+from mailframe.log import QuickLogger
 from mailframe.message import trace
 from mailframe.smtp import replies
 from mailframe.smtp.noting import Notes, consult
@@ -21,7 +21,7 @@ from mailframe.smtp.session import Session, refuse
 from mailframe.smtp.tracing import traced
 from mailframe.spool import Message
 
-_log = Logger()
+_log = QuickLogger()
 
 
 async def take(session: Session, message: Message | Reply) -> None:
