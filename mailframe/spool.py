@@ -98,6 +98,8 @@ class Message:
 
     def digest(self) -> Digest:
         """Compute what a store keeps beside the message; for a body in a file this reads all of it."""
+        if isinstance(self.body, bytes):
+            return digest(self.head, self.body)
         with self.mapped() as body:
             return digest(self.head, body)
 

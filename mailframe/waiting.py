@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Awaitable, Callable, Generator
+from types import CoroutineType, coroutine
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -23,12 +23,12 @@ async def in_time(call: Callable[[E], Any], event: E, clock: IReactorTime, secon
         if not answer.called or answer.paused:  # a timer costs more than most answers, which are there at once
             answer.addTimeout(seconds, clock)
         return await answer
-    if not isinstance(answer, Awaitable):
+    if type(answer) is not CoroutineType and not isinstance(answer, Awaitable):
         return answer
     return await _bounded(answer, clock, seconds)
 
 
-@types.coroutine
+@coroutine
 def _bounded(answer: Awaitable[Any], clock: IReactorTime, seconds: float) -> Generator[Any, Any, Any]:
     """
     Run a coroutine as a part of the one that waits for it, and cancel what it waits for when its time is over.

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mailframe.message.parameters import Parametered, Parameters
 from mailframe.message.parts import Part
 from mailframe.message.quoting import nstring, string
+
+_SHORT = 20
+_known = lru_cache(maxsize=1024)(string)
+
+
+def _word(value: bytes) -> bytes:
+    """Return a L{string} of a word that mail is full of, such as C{text} and C{utf-8}."""
+    return _known(value) if len(value) <= _SHORT else string(value)
 
 
 def bodystructure(part: Part) -> bytes:
@@ -31,12 +41,12 @@ def _multipart(part: Part) -> tuple[bytes, bytes]:
 
 def _single(part: Part) -> tuple[bytes, bytes]:
     fields = b"%b %b %b %b %b %b %d" % (
-        string(part.type),
-        string(part.subtype),
+        _word(part.type),
+        _word(part.subtype),
         _parameters(part.parameters),
         nstring(part.id),
         nstring(part.description),
-        string(part.encoding),
+        _word(part.encoding),
         part.end - part.body,
     )
     if part.message is not None:
@@ -60,7 +70,7 @@ def _extension(part: Part) -> bytes:
 def _parameters(parameters: Parameters) -> bytes:
     if not parameters:
         return b"NIL"
-    return b"(%b)" % b" ".join([string(word) for pair in parameters for word in pair])
+    return b"(%b)" % b" ".join([_word(word) for pair in parameters for word in pair])
 
 
 def _disposition(disposition: Parametered | None) -> bytes:

@@ -89,6 +89,7 @@ class Conversation(Protocol):
         self._done = False
         self._deadline = 0.0
         self._timer: IDelayedCall | None = None
+        self._timer_at = 0.0
         self._linger: IDelayedCall | None = None
 
     # --- for subclasses ---------------------------------------------------------------------------------------------
@@ -118,8 +119,8 @@ class Conversation(Protocol):
             await self._let_others()
         self._fed = False
         while (parsed := parse()) is None:
-            await self.wait(deadline - self.clock.seconds())
-        if len(self.inbox) < INBOX_OCTETS:
+            await self._wait(deadline)
+        if self._reading_paused and len(self.inbox) < INBOX_OCTETS:
             self._resume_reading()
         return parsed
 
@@ -130,11 +131,14 @@ class Conversation(Protocol):
         @raise ClientTooSlow: neither happened in time.
         @raise ConversationOver: there is nothing more to come.
         """
+        await self._wait(self.clock.seconds() + seconds)
+
+    async def _wait(self, deadline: float) -> None:
         self.flush()
         if self._stopping and not self.busy:
             raise Stopping
         if not (self._woken or self._fed):
-            await self._something(seconds)
+            await self._something(deadline)
         self._woken = self._fed = False
 
     def wake(self) -> None:
@@ -274,18 +278,22 @@ class Conversation(Protocol):
         except ConversationOver:
             pass  # nobody is there to be told
 
-    async def _something(self, seconds: float) -> None:
+    async def _something(self, deadline: float) -> None:
         if self._ended:
             raise ConnectionGone
         self._pulled = 0
-        self._arm(self.clock.seconds() + seconds)
-        self._parking = True  # octets that come now are what we wait for, however many
-        self._resume_reading()  # which may bring them, or the end, at once
-        self._parking = False
-        if self._ended:
-            raise ConnectionGone
-        if not (self._fed or self._woken):
-            await park()
+        self._deadline = deadline
+        if self._timer is None or self._timer_at > deadline:
+            self._arm()
+        if self._reading_paused:
+            self._parking = True  # octets that come now are what we wait for, however many
+            self._resume_reading()  # which may bring them, or the end, at once
+            self._parking = False
+            if self._ended:
+                raise ConnectionGone
+            if self._fed or self._woken:
+                return
+        await park()
 
     async def _let_others(self) -> None:
         self.flush()
@@ -312,20 +320,21 @@ class Conversation(Protocol):
             if not self._gone and self.transport is not None:
                 self.transport.resumeProducing()
 
-    def _arm(self, deadline: float) -> None:
-        """Set the deadline of the present wait. One timer serves many waits: it is not moved each time, it looks."""
-        self._deadline = deadline
+    def _arm(self) -> None:
+        """See to the deadline. One timer serves many waits: it is moved when it would be late, else it looks again."""
+        left = max(0.0, self._deadline - self.clock.seconds())
+        self._timer_at = self._deadline
         if self._timer is None:
-            self._timer = self.clock.callLater(max(0.0, deadline - self.clock.seconds()), self._look)
-        elif self._timer.getTime() > deadline:
-            self._timer.reset(max(0.0, deadline - self.clock.seconds()))
+            self._timer = self.clock.callLater(left, self._look)
+        else:
+            self._timer.reset(left)
 
     def _look(self) -> None:
         self._timer = None
         if not self._running.parked:
             return  # a command is being served; the next wait arms again
         if self.clock.seconds() < self._deadline:
-            self._arm(self._deadline)
+            self._arm()
         else:
             self._running.go_on(ClientTooSlow())
 
@@ -339,9 +348,10 @@ def send_now(transport: Any, data: bytes) -> None:
     from here; what the kernel does not take goes the ordinary way, and so does any trouble.
     """
     if type(transport) is Server and not (transport.TLS or transport.dataBuffer or transport._tempDataBuffer):
-        sent = transport.writeSomeData(data)
-        if isinstance(sent, int):
-            data = data[sent:]
+        try:
+            data = data[transport.socket.send(data) :]
+        except OSError:
+            pass
     if data:
         transport.write(data)
 

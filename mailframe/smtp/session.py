@@ -18,7 +18,7 @@ from mailframe.net.lines import LineTooLong
 from mailframe.net.tls import TLSInfo
 from mailframe.site import Site
 from mailframe.smtp import replies
-from mailframe.smtp.extension import Vocabulary
+from mailframe.smtp.extension import Command, Vocabulary
 from mailframe.smtp.grammar import BadSyntax, command
 from mailframe.smtp.noting import consult, lasting, note_refusal
 from mailframe.smtp.reader import Reader
@@ -148,13 +148,13 @@ class Session:
             self.answer(reply(500, codes.SYNTAX, str(problem)))
             return
         try:
-            await self._run(verb, argument)
+            await self._known(verb, argument).run(self, argument)
         except BadSyntax as problem:
             self._refuse(verb, argument, reply(501, codes.SYNTAX, str(problem)))
         except Refused as refused:
             self._refuse(verb, argument, refused.reply)
 
-    async def _run(self, verb: bytes, argument: bytes) -> None:
+    def _known(self, verb: bytes, argument: bytes) -> Command:
         known = self.vocabulary.commands.get(verb)
         if known is None:
             raise Refused(replies.NOT_IMPLEMENTED if verb in NOT_IMPLEMENTED else replies.UNKNOWN_COMMAND)
@@ -162,7 +162,7 @@ class Session:
             raise Refused(replies.NO_ARGUMENT)
         if known.greeted and not self.greeted:
             raise Refused(replies.HELLO_FIRST)
-        await known.run(self, argument)
+        return known
 
     def _refuse(self, verb: bytes, argument: bytes, answer: Reply) -> None:
         note_refusal(self, verb, argument, answer)
