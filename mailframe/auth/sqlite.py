@@ -27,15 +27,20 @@ from mailframe.store.sqlite.kept import Kept
 from mailframe.store.sqlite.store import drop_account, ensure_account, find_account
 
 REMEMBERED = 10_000
-"""Addresses whose account or alias is remembered; then all are forgotten at once."""
+"""Addresses whose account or alias is kept in memory."""
 
 
 @implementer(IAuthenticator, IDirectory, IAccounts)
 @define(eq=False)
 class SQLiteAccounts:
-    """An account without a password, made by a delivery for users who stand elsewhere, cannot log in here."""
+    """
+    An account without a password, made by a delivery for users who stand elsewhere, cannot log in here.
+
+    @ivar remembers: answers about addresses that are kept in memory; when they are more, all are forgotten.
+    """
 
     kept: Kept
+    remembers: int = REMEMBERED
     _verifier: Verifier = field(init=False)
     _remembered: dict[Address, AccountEntry | AliasEntry] = field(factory=dict, init=False)
 
@@ -59,7 +64,7 @@ class SQLiteAccounts:
         return entry
 
     def _remember(self, address: Address, entry: AccountEntry | AliasEntry) -> None:
-        if len(self._remembered) >= REMEMBERED:
+        if len(self._remembered) >= self.remembers:
             self._remembered.clear()
         self._remembered[address] = entry
 

@@ -351,7 +351,7 @@ def send_now(transport: Any, data: bytes) -> None:
         try:
             data = data[transport.socket.send(data) :]
         except OSError:
-            pass
+            pass  # Twisted will see it again
     if data:
         transport.write(data)
 

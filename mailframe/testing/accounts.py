@@ -165,6 +165,22 @@ class AccountsContract(AuthenticatorContract, DirectoryContract):
         assert await users.find(ANN) is None
         assert list(await users.accounts()) == []
 
+    async def test_no_answer_outlives_a_change(self) -> None:
+        users = await self.make_authenticator({"ann@example.org": "a"})
+        detail = Address.parse("ann+lists@example.org")
+        ann = await users.find(ANN)
+        assert await users.find(detail) == ann
+        await users.add_account(detail, "b")
+        assert await users.find(detail) not in (None, ann)
+        await users.remove_account(detail)
+        assert await users.find(detail) == ann
+        await users.add_alias(detail, [BOB])
+        assert await users.find(detail) == AliasEntry((BOB,))
+        await users.remove_alias(detail)
+        assert await users.find(detail) == ann
+        await users.remove_account(ANN)
+        assert await users.find(detail) is None
+
     async def test_aliases_are_listed_and_removed(self) -> None:
         users = await self.make_directory(["ann@example.org"], {"info@example.org": ["ann@example.org"]})
         await raises(AlreadyExists, users.add_alias(INFO, [BOB]))

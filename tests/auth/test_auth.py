@@ -49,6 +49,13 @@ class SQLiteAccountsTests(AccountsContract, TestCase):
         self.addCleanup(data.stop)
         return data
 
+    async def test_so_many_addresses_are_remembered_and_no_more(self) -> None:
+        users = await self.make_authenticator({"ann@example.org": "a"})
+        users.people.remembers = 2
+        for number in range(5):
+            assert await users.find(Address.parse(f"ann+{number}@example.org"))
+            assert 1 <= len(users.people._remembered) <= 2
+
 
 class PasswordFileTests(AccountsContract, TestCase):
     async def make_accounts(self) -> Any:
