@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mailframe.administration import Administered, Request, perform
+from mailframe.administration.queue import SELECTING
 from mailframe.errors import MailError
 from mailframe.net.conversation import Conversation
 from mailframe.net.lines import LineTooLong
@@ -25,6 +26,9 @@ REQUEST_SECONDS = 60.0
 CONNECTIONS = 20
 """At a time."""
 SOCKET_MODE = 0o600
+
+_TOLD = ("address", *SELECTING, "all", "route")
+"""The arguments that are logged."""
 
 _log = Logger()
 
@@ -62,8 +66,9 @@ class ControlConversation(Conversation):
 
     async def _performed(self, request: Request) -> Any:
         result = await perform(self.administered, request)
-        # Neither the password nor anything else the client wrote but the two things that say what was done.
-        _log.info("control: {action!r} {address!r}", action=request["do"], address=request.get("address", ""))
+        # Neither the password nor anything else the client wrote but what says what was done.
+        told = {name: request[name] for name in _TOLD if request.get(name) is not None}
+        _log.info("control: {action!r} {arguments!r}", action=request["do"], arguments=told)
         return result
 
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailframe.administration.accounts import ACCOUNTS
+from mailframe.administration.queue import QUEUE
 from mailframe.administration.requests import Administered, Area, BadRequest, Request
 
 __all__ = ["AREAS", "Administered", "BadRequest", "Request", "perform"]
 
-AREAS: tuple[Area, ...] = (ACCOUNTS,)
+AREAS: tuple[Area, ...] = (ACCOUNTS, QUEUE)
 
 _AREA_OF: Mapping[str, Area] = {name: area for area in AREAS for name in area.actions}
 

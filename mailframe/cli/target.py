@@ -7,7 +7,7 @@ import os
 import socket
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import define
 
 from mailframe.administration import Request
 from mailframe.config import CONTROL, DATA
@@ -55,8 +55,11 @@ def _stopped(directory: str) -> Target:
 
 def _running(path: str | None) -> Target | None:
     """Return the server behind a socket, if there is one."""
-    if path is None:
-        return None
+    connection = None if path is None else _connected(path)
+    return None if path is None or connection is None else Running(path, connection)
+
+
+def _connected(path: str) -> socket.socket | None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(ANSWER_SECONDS)
     try:
@@ -67,20 +70,29 @@ def _running(path: str | None) -> Target | None:
     except OSError as error:
         connection.close()
         raise CannotDo(f"{path}: {error.strerror or error}") from None
-    return Running(connection)
+    return connection
 
 
-@frozen(eq=False)
+@define(eq=False)
 class Running:
-    """A server at the other end of its control socket."""
+    """
+    A server at the other end of its control socket.
 
-    connection: socket.socket
+    @ivar path: of the socket.
+    @ivar connection: for one request; C{None} once it is used.
+    """
+
+    path: str
+    connection: socket.socket | None
 
     def ask(self, request: Request) -> Any:
         """Have it done by the server."""
-        with self.connection, self.connection.makefile("rb") as answers:
+        connection, self.connection = self.connection or _connected(self.path), None
+        if connection is None:
+            raise CannotDo("the server has stopped")
+        with connection, connection.makefile("rb") as answers:
             try:
-                self.connection.sendall(json.dumps(request).encode("ascii") + b"\r\n")
+                connection.sendall(json.dumps(request).encode("ascii") + b"\r\n")
                 line = answers.readline()
             except OSError as error:
                 raise CannotDo(f"the server does not answer: {error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from mailframe.address import Address
+from mailframe.envelope import Envelope, Recipient
+from mailframe.inline import inline_site, now
+from mailframe.spool import Message
+from mailframe.sqlite import SQLite
 from mailframe.testing.process import RunningServer, mailframe
 
 ANN = "ann@localhost"
@@ -110,3 +116,22 @@ def _bare_start() -> float:
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import click"], check=True, env=dict(os.environ))
     return time.perf_counter() - start
+
+
+def test_the_queue_of_a_running_server_is_looked_into_and_changed(folder: Path) -> None:
+    with RunningServer(folder) as server:
+        assert server.stop() == 0
+        data = SQLite(str(server.data))
+        now(data.start(inline_site()))
+        to = tuple(Recipient(Address(f"r{number}", "example.net")) for number in range(700))
+        now(data.queue.put("m1", Envelope(None, to), Message.from_bytes(b"A: b\r\n\r\n"), 1000.0))
+        now(data.stop())
+        server.start()
+        command = ("--data", str(server.data), "queue")
+        listed = mailframe(*command, "list", "--limit", "0", "--json").stdout.splitlines()
+        assert [json.loads(line)["recipient"] for line in listed] == [str(each.address) for each in to]
+        assert mailframe(*command, "hold", "--recipient", "r7@example.net").stdout == "1 recipient: held\n"
+        assert mailframe(*command, "remove", "--state", "due", "--yes").stdout == "699 recipients: removed\n"
+        assert "held, 0 attempts made" in mailframe(*command, "show", "m1").stdout
+        nothing = mailframe(*command, "retry", "m1")
+        assert (nothing.returncode, nothing.stderr) == (1, "mailframe: nothing in the queue matches\n")
