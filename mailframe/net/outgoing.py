@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from OpenSSL import SSL
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError
+from twisted.internet.error import ConnectError, ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
@@ -176,6 +176,10 @@ async def dial(site: Site, peers: Sequence[TCP | UNIX], build: Callable[[], Outg
 
     try:
         connection: Outgoing = await connect_first(site, peers, factory, seconds)
+    except TimeoutError:
+        raise Unreachable(f"no answer within {seconds:g} seconds") from None
+    except ConnectionRefusedError:
+        raise Unreachable("the connection was refused") from None
     except (ConnectError, OSError) as error:
         raise Unreachable(" ".join(str(error).split()) or type(error).__name__) from None
     return connection

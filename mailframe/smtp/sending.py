@@ -238,7 +238,8 @@ class Sender:
                 connection = link.connection
                 await log_in(link.session, hop.credentials, connection.private, channel_binding(connection.transport))
         except Unusable:
-            await link.session.quit()
+            if not link.session.over:  # a server that has not answered, or has said 421, would not answer now
+                await link.session.quit()
             raise
 
     async def _start_tls(self, link: _Link, host: Host, tls: ClientTLSFor) -> None:
