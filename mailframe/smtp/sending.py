@@ -35,6 +35,8 @@ IDLE_CONNECTIONS = 100
 """Connections that are kept at most."""
 MESSAGES = 100
 """Messages that one connection carries."""
+STOP_SECONDS = 6.0
+"""How long a connection may take to end when the server stops: a little longer than for the reply to QUIT."""
 
 _log = Logger()
 
@@ -125,14 +127,25 @@ class Sender:
         except Unusable as problem:
             return _all(delivery, problem.outcome)
 
-    async def stop(self) -> None:
-        """End all connections, after what they are just doing."""
+    async def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """
+        End all connections: after what they are just doing, those that take longer than that at once.
+
+        @param seconds: how long they may take.
+        """
         self._idle.clear()
         if self._links:
             self._stopped = Deferred()
             for link in list(self._links.values()):
                 link.connection.close()
+            cut = self.site.clock.callLater(seconds, self._cut)
             await self._stopped
+            if cut.active():
+                cut.cancel()
+
+    def _cut(self) -> None:
+        for link in list(self._links.values()):
+            link.connection.abort()
 
     # --- connections ----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from mailframe.hooks import Delivered
 from mailframe.queue.runner import Runner
 from mailframe.queue.schedule import Schedule, Schedules
 from mailframe.testing.mailboxes import Mail
-from mailframe.testing.scripted import Scripted
+from mailframe.testing.scripted import OFFERS, Act, Scripted
 from mailframe.testing.world import World
 
 US, THEM = "mx.us.example", "mx.them.example"
@@ -29,6 +29,13 @@ def relay(name: str = "us.example", more: Sequence[Route] = (), **options: Any) 
     runner = Runner(data, routes, **options)
     listen = [("tcp:25", MX(routes, queue=runner)), ("tcp:587", Submission(routes, users=people, queue=runner))]
     return Server(f"mx.{name}", certificates=f"/etc/{name}", run=[data, runner], listen=listen)
+
+
+def once(word: str, act: Act, offers: Sequence[str] = OFFERS) -> Scripted:
+    """A server that does something at a word the first time, and is friendly then."""
+    friendly = {"GREETING": "220 mx", "EHLO": "250 mx", "STARTTLS": "502 No", "DATA": "354 Go on"}
+    script: dict[str, Any] = {word: [act, friendly.get(word, "250 OK")]}
+    return Scripted(offers, **script)
 
 
 def world_with(them: Scripted, certificates: str | None = None, seed: int = 1, **options: Any) -> World:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
 from mailframe.queue.schedule import MINUTE
 from mailframe.testing.scripted import Act, Scripted
-from tests.world.relays import HELLO, THEM, attempts, outcomes, reports, submit, world_with
+from tests.world.relays import HELLO, THEM, attempts, once, outcomes, reports, submit, world_with
 
 STATES = [
     ("GREETING", 5 * MINUTE, "greeting"),
@@ -27,8 +26,7 @@ STATES = [
 def test_a_server_that_hangs_is_given_its_time_and_tried_again(
     word: str, seconds: float, what: str, offers: Sequence[str]
 ) -> None:
-    script: Mapping[str, Sequence[Any]] = {word: [Act.HANG, *_then(word)]}
-    with world_with(them := Scripted(offers, **script)) as world:
+    with world_with(them := once(word, Act.HANG, offers)) as world:
         world.network.latency = 0.0
         submit(world)
         world.advance(hours=1)
@@ -39,11 +37,6 @@ def test_a_server_that_hangs_is_given_its_time_and_tried_again(
         # Once the message was there whole, nobody knows whether it was taken: twice is better than never.
         assert len(them.taken) == (2 if word == "END" else 1)
         assert reports(world) == []
-
-
-def _then(word: str) -> Sequence[str]:
-    friendly = {"GREETING": "220 mx", "EHLO": "250 mx", "STARTTLS": "502 No", "DATA": "354 Go on"}
-    return [friendly.get(word, "250 OK")]
 
 
 def test_a_server_that_never_answers_is_given_half_a_minute() -> None:
@@ -88,8 +81,7 @@ def test_a_server_that_does_not_read_on_is_given_three_minutes() -> None:
 @pytest.mark.parametrize("act", [Act.CLOSE, Act.RESET])
 @pytest.mark.parametrize(("word", "what"), [(word, what) for word, _seconds, what in STATES])
 def test_a_server_that_hangs_up_is_tried_again(word: str, what: str, act: Act) -> None:
-    script: Mapping[str, Sequence[Any]] = {word: [act, *_then(word)]}
-    with world_with(them := Scripted(**script)) as world:
+    with world_with(them := once(word, act)) as world:
         world.network.latency = 0.0
         submit(world)
         world.advance(minutes=6)
