@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from mailframe.auth.password_file import PasswordFile as PasswordFile
     from mailframe.config import Server as Server
     from mailframe.config import over_tls as over_tls
+    from mailframe.delivery.choosing import ToChosen as ToChosen
+    from mailframe.delivery.choosing import by_sender as by_sender
     from mailframe.delivery.command import ToCommand as ToCommand
+    from mailframe.delivery.discard import discard as discard
+    from mailframe.delivery.forward import ToForward as ToForward
     from mailframe.delivery.mailbox import ToMailbox as ToMailbox
+    from mailframe.delivery.refuse import ToNobody as ToNobody
     from mailframe.delivery.relay import ToLMTP as ToLMTP
     from mailframe.delivery.relay import ToMX as ToMX
     from mailframe.delivery.relay import ToSmarthost as ToSmarthost
+    from mailframe.delivery.rewriting import SenderRewriting as SenderRewriting
     from mailframe.delivery.routes import Route as Route
+    from mailframe.delivery.table import read_routes as read_routes
     from mailframe.envelope import Envelope as Envelope
     from mailframe.hooks import Accept as Accept
     from mailframe.hooks import Delivered as Delivered
@@ -48,10 +55,16 @@ _HOMES = {
     "mailframe.auth.memory": ("MemoryAccounts",),
     "mailframe.auth.password_file": ("PasswordFile",),
     "mailframe.config": ("Server", "over_tls"),
+    "mailframe.delivery.choosing": ("ToChosen", "by_sender"),
     "mailframe.delivery.command": ("ToCommand",),
+    "mailframe.delivery.discard": ("discard",),
+    "mailframe.delivery.forward": ("ToForward",),
     "mailframe.delivery.mailbox": ("ToMailbox",),
+    "mailframe.delivery.refuse": ("ToNobody",),
     "mailframe.delivery.relay": ("ToLMTP", "ToMX", "ToSmarthost"),
+    "mailframe.delivery.rewriting": ("SenderRewriting",),
     "mailframe.delivery.routes": ("Route",),
+    "mailframe.delivery.table": ("read_routes",),
     "mailframe.envelope": ("Envelope",),
     "mailframe.hooks": (
         "Accept",
@@ -100,17 +113,24 @@ __all__ = [
     "Route",
     "Runner",
     "SQLite",
+    "SenderRewriting",
     "Server",
     "Site",
     "Submission",
     "TLSReports",
+    "ToChosen",
     "ToCommand",
+    "ToForward",
     "ToLMTP",
     "ToMX",
     "ToMailbox",
+    "ToNobody",
     "ToSmarthost",
     "Verdict",
+    "by_sender",
+    "discard",
     "over_tls",
+    "read_routes",
 ]
 
 

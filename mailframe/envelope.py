@@ -32,6 +32,7 @@ class Envelope:
     @ivar require_tls: the client asked for RFC 8689.
     @ivar ret: C{FULL}, C{HDRS} or C{None} (RFC 3461 4.3).
     @ivar envid: the envelope id of RFC 3461 4.4, decoded, or C{None}.
+    @ivar account: who logged in to send it; C{None} is somebody who did not.
     """
 
     sender: Address | None
@@ -41,7 +42,9 @@ class Envelope:
     require_tls: bool = False
     ret: str | None = None
     envid: str | None = None
+    account: str | None = None
 
     def to(self, recipients: tuple[Recipient, ...]) -> Envelope:
         """Return the same transaction for other recipients: what evolve of attrs does, in a fifth of the time."""
-        return Envelope(self.sender, recipients, self.body, self.smtputf8, self.require_tls, self.ret, self.envid)
+        wishes = self.body, self.smtputf8, self.require_tls, self.ret, self.envid, self.account
+        return Envelope(self.sender, recipients, *wishes)

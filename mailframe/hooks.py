@@ -311,6 +311,11 @@ class Delivery:
         """The envelope sender; C{None} is the null sender of reports."""
         return self.envelope.sender
 
+    @property
+    def account(self) -> str | None:
+        """Who logged in to send it; C{None} is somebody who did not."""
+        return self.envelope.account
+
     def to(self, recipients: Sequence[Recipient]) -> Delivery:
         """Return this delivery for some of its recipients only."""
         return evolve(self, recipients=tuple(recipients))

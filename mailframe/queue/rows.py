@@ -19,6 +19,7 @@ def envelope_text(envelope: Envelope) -> str:
         "require_tls": envelope.require_tls,
         "ret": envelope.ret,
         "envid": envelope.envid,
+        "account": envelope.account,
     }
     return json.dumps({name: value for name, value in wishes.items() if value}, ensure_ascii=False)
 

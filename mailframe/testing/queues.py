@@ -37,12 +37,13 @@ class DeliveryQueueContract(SharingContract):
         first = Recipient(Address("a b", "example.net"), frozenset({"SUCCESS", "FAILURE"}), "rfc822;A+B@example.net")
         second = Recipient(Address("用户", "xn--fsqu00a.example"))
         sender = Address("sender", "[192.0.2.1]")
-        envelope = Envelope(sender, (first, second), "8BITMIME", True, True, "HDRS", "QQ314159")
+        envelope = Envelope(sender, (first, second), "8BITMIME", True, True, "HDRS", "QQ314159", "s@example.org")
         self.clock.advance(5)
         await self.queue.put("id-1", envelope, SMALL, 1000.0)
         leased = sorted(await self.lend(1005.5), key=lambda each: each.key)
         assert [each.envelope for each in leased] == [
-            Envelope(sender, (recipient,), "8BITMIME", True, True, "HDRS", "QQ314159") for recipient in (first, second)
+            Envelope(sender, (recipient,), "8BITMIME", True, True, "HDRS", "QQ314159", "s@example.org")
+            for recipient in (first, second)
         ]
         for each in leased:
             assert bytes(each.message) == bytes(SMALL)

@@ -52,7 +52,7 @@ class World:
         return self._play(LMTP(options.pop("routes", self.routes), **options), PEER, None)
 
     def submission(self, peer: str = "127.0.0.1", tls: Any = None, **options: Any) -> Transcript:
-        return self._play(Submission(self.routes, users=self.users, **options), peer, tls)
+        return self._play(Submission(options.pop("routes", self.routes), users=self.users, **options), peer, tls)
 
     def _play(self, service: Any, peer: str, tls: Any) -> Transcript:
         factory = service.factory(self.site, tls)

@@ -28,7 +28,9 @@ async def mail(session: Session, argument: bytes) -> None:
     sender = Address("postmaster", session.site.hostname) if given.postmaster else given.address
     if session.role.needs_login:
         await check_sender(session, sender)
-    envelope = _with_parameters(session, Envelope(sender), given)
+    identity = session.client.identity
+    envelope = Envelope(sender, account=None if identity is None else identity.account)
+    envelope = _with_parameters(session, envelope, given)
     if not (envelope.smtputf8 or argument.isascii()):
         raise Refused(reply(550, codes.NON_ASCII_ADDRESS, "An address beyond ASCII needs SMTPUTF8"))
     if session.role.at_sender:
