@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mailframe.delivery.relay import ToLMTP as ToLMTP
     from mailframe.delivery.relay import ToMX as ToMX
     from mailframe.delivery.relay import ToSmarthost as ToSmarthost
+    from mailframe.delivery.reply import ToReply as ToReply
     from mailframe.delivery.rewriting import SenderRewriting as SenderRewriting
     from mailframe.delivery.routes import Route as Route
     from mailframe.delivery.table import read_routes as read_routes
@@ -62,6 +63,7 @@ _HOMES = {
     "mailframe.delivery.mailbox": ("ToMailbox",),
     "mailframe.delivery.refuse": ("ToNobody",),
     "mailframe.delivery.relay": ("ToLMTP", "ToMX", "ToSmarthost"),
+    "mailframe.delivery.reply": ("ToReply",),
     "mailframe.delivery.rewriting": ("SenderRewriting",),
     "mailframe.delivery.routes": ("Route",),
     "mailframe.delivery.table": ("read_routes",),
@@ -125,6 +127,7 @@ __all__ = [
     "ToMX",
     "ToMailbox",
     "ToNobody",
+    "ToReply",
     "ToSmarthost",
     "Verdict",
     "by_sender",

@@ -869,6 +869,19 @@ class IPolicyStorage(Interface):
         """Keep a text of up to 100 KiB in place of the one before."""
 
 
+class IAnswered(Interface):
+    """Remembers whom automatic answers have gone to, so that nobody gets the same one with every message."""
+
+    def answer_first(answerer: str, to: str, now: float, since: float) -> Awaitable[bool]:
+        """
+        Return whether nobody was answered so since then, and remember that it happens now; in one step.
+
+        @param answerer: the address whose answer it is, in lower case.
+        @param to: who gets it.
+        @param now: seconds since the epoch, as is C{since}.
+        """
+
+
 class IReportStorage(Interface):
     """Counts texts by day and domain: how TLS went, for the reports of RFC 8460."""
 

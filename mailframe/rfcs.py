@@ -32,7 +32,7 @@ RFCS: Sequence[Rfc] = (
     Rfc(2047, "MIME: encoded words", "message.words"),
     Rfc(2231, "MIME: parameter values in other character sets", "message.parameters"),
     Rfc(3464, "Delivery status notifications", "message.delivery_status"),
-    Rfc(3834, "Automatic responses", "message.automatic", "partly: what may be answered, and how reports are marked"),
+    Rfc(3834, "Automatic responses", "delivery.reply"),
     Rfc(5322, "Internet Message Format", "message.headers", "partly: read; composed as far as trace and reports go"),
     Rfc(6522, "multipart/report", "message.report"),
     Rfc(6533, "Internationalized delivery status notifications", "message.delivery_status", "partly: no MDN"),

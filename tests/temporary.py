@@ -6,10 +6,10 @@ import os
 import shutil
 import tempfile
 
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 
-def path_for(test: TestCase) -> str:
+def path_for(test: SynchronousTestCase) -> str:
     """Return a path where nothing is yet, in a folder that is removed after the test."""
     folder = tempfile.mkdtemp(prefix="mailframe-")
     test.addCleanup(shutil.rmtree, folder)

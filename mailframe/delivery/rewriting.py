@@ -51,8 +51,8 @@ def current(known: Sequence[Secret], now: float, days: int, random: bytes) -> Se
     return found[:1] + [each for each, end in zip(found[1:], used, strict=True) if end > now - (days + 1) * _DAY]
 
 
-def _directory(data: Any) -> str:
-    return os.path.abspath(data.directory if IKeepsFiles.providedBy(data) else data)
+def _place(data: Any) -> Any:
+    return data if IKeepsFiles.providedBy(data) else os.path.abspath(data)
 
 
 @define(eq=False)
@@ -61,12 +61,12 @@ class SenderRewriting:
     SRS (L{mailframe.srs}) for one domain, with secrets in a file that is made when it is first needed.
 
     @ivar domain: ours, which receives what bounces: by the route that comes with L{mailframe.delivery.forward}.
-    @ivar directory: where the file is kept; or whatever keeps its files in a directory, such as C{SQLite(...)}.
+    @ivar data: where the file is kept: a directory, or whatever keeps its files in one, such as C{SQLite(...)}.
     @ivar days: how long an address is good for.
     """
 
     domain: str = field(converter=parse_domain)
-    directory: str = field(converter=_directory)
+    data: Any = field(converter=_place)
     days: int = field(default=DAYS_VALID, kw_only=True, validator=ge(1))
     _secrets: Sequence[Secret] | None = field(default=None, init=False)
 
@@ -99,14 +99,18 @@ class SenderRewriting:
         return SRS([each.octets for each in self._secrets], self.domain, self.days)
 
     @property
+    def _directory(self) -> str:
+        return self.data if isinstance(self.data, str) else str(self.data.directory)
+
+    @property
     def _file(self) -> str:
-        return os.path.join(self.directory, FILE)
+        return os.path.join(self._directory, FILE)
 
     def _renewed(self, now: float) -> Sequence[Secret]:
         known = _read(self._file)
         found = current(known, now, self.days, secrets.token_bytes(SECRET_OCTETS))
         if found != known:
-            make_directory(self.directory)
+            make_directory(self._directory)
             write_durably(self._file, b"".join(map(_line, found)))
         return found
 

@@ -23,6 +23,7 @@ from mailframe.interfaces import (
     Filing,
     IAccount,
     IAccounts,
+    IAnswered,
     IAuthenticator,
     IBulkDelivery,
     Identity,
@@ -42,6 +43,7 @@ from mailframe.queue.sqlite import SQLiteQueue
 from mailframe.site import Site, inline
 from mailframe.spool import Message, Spool
 from mailframe.sqlite import schema
+from mailframe.sqlite.answered import SQLiteAnswered
 from mailframe.sqlite.database import Database
 from mailframe.sqlite.tls import SQLiteCounts, SQLitePolicies
 from mailframe.store.sqlite.kept import Kept
@@ -63,6 +65,7 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     IAuthenticator,
     IDirectory,
     IAccounts,
+    IAnswered,
     IPart,
     IRelocatable,
     IKeepsQueue,
@@ -237,6 +240,10 @@ class SQLite:
     def remove_alias(self, address: Address) -> Awaitable[None]:
         """Remove an alias."""
         return self.people.remove_alias(address)
+
+    def answer_first(self, answerer: str, to: str, now: float, since: float) -> Awaitable[bool]:
+        """Remember an automatic answer."""
+        return SQLiteAnswered(self._database).answer_first(answerer, to, now, since)
 
     def aliases(self) -> Awaitable[Sequence[tuple[Address, Sequence[Address]]]]:
         """Return all aliases."""

@@ -7,7 +7,7 @@ import apsw
 from mailframe.errors import NewerSchema
 from mailframe.journal.tables import JOURNAL
 from mailframe.queue import tables as queue
-from mailframe.sqlite import tls
+from mailframe.sqlite import answered, tls
 
 _MAIL = """
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -84,7 +84,7 @@ CREATE TABLE expunged (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_MAIL + queue.FIRST, queue.FLOWS, tls.TABLES, queue.BY_HAND, JOURNAL)
+STEPS: tuple[str, ...] = (_MAIL + queue.FIRST, queue.FLOWS, tls.TABLES, queue.BY_HAND, JOURNAL, answered.TABLE)
 """Step n leads from version n to version n+1; a step that was released is never changed."""
 
 VERSION = len(STEPS)

@@ -17,6 +17,7 @@ from mailframe.service import ServerService
 from mailframe.site import Site, inline
 from mailframe.testing.memory_reactor import MemoryReactor
 from mailframe.testing.network import Host, Network
+from mailframe.testing.programs import FakePrograms
 
 WELL_KNOWN = "certificates"
 
@@ -36,6 +37,7 @@ class Machine:
     random: Random
     resolver: Any
     roots: Any
+    programs: FakePrograms
     reactor: MemoryReactor = field(init=False)
     service: ServerService | None = field(default=None, init=False)
 
@@ -58,6 +60,7 @@ class Machine:
             self.random.randbytes,
             None if asks_nobody else self.resolver,
             connecting.by(self.reactor),
+            spawn=self.programs,
             roots=self.roots,
         )
 

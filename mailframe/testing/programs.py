@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from attrs import define, field
@@ -28,7 +28,7 @@ class FakePrograms:
     @ivar started: all that were started, in order, each with its input.
     """
 
-    acts: Mapping[str, Act]
+    acts: dict[str, Act] = field(factory=dict)
     running: list[FakeProcess] = field(factory=list, init=False)
     started: list[tuple[Program, bytes]] = field(factory=list, init=False)
 

@@ -38,6 +38,7 @@ from mailframe.testing.machine import Machine, settled_in
 from mailframe.testing.mailboxes import Mail
 from mailframe.testing.network import Host, Network
 from mailframe.testing.outsider import Outsider
+from mailframe.testing.programs import FakePrograms
 from mailframe.testing.virtual_time import START, VirtualClock
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class World:
     @ivar clock: the time of all.
     @ivar directory: where their files are.
     @ivar authority: issues certificates that all machines trust.
+    @ivar programs: what the programs do that servers run, as C{world.programs.acts["/usr/bin/procmail"] = function}.
     """
 
     seed: int = 0
@@ -67,6 +69,7 @@ class World:
     network: Network = field(init=False)
     directory: str = field(init=False)
     authority: Authority = field(init=False)
+    programs: FakePrograms = field(factory=FakePrograms, init=False)
     machines: dict[str, Machine] = field(factory=dict, init=False)
     _happenings: Happenings = field(init=False)
     _outsiders: dict[str, Outsider] = field(factory=dict, init=False)
@@ -95,7 +98,9 @@ class World:
         """
         settled = settled_in(server, self.directory, self._certificate)
         host = self._host(server.hostname, [address] if isinstance(address, str) else address)
-        machine = Machine(settled, host, self.network, self._random(host.name), self.dns, self.authority.roots)
+        machine = Machine(
+            settled, host, self.network, self._random(host.name), self.dns, self.authority.roots, self.programs
+        )
         self.machines[host.name] = machine
         self.run(machine.start())
         return machine
