@@ -657,6 +657,7 @@ class Selection:
     @ivar sender: its sender, an empty text for the null sender; upper and lower case are one.
     @ivar recipient: in upper or lower case as well.
     @ivar destination: a domain in lower case.
+    @ivar subdomains: with all domains below it.
     """
 
     id: str | None = None
@@ -664,6 +665,7 @@ class Selection:
     recipient: Address | None = None
     destination: str | None = None
     state: QueuedState | None = None
+    subdomains: bool = False
 
 
 @frozen

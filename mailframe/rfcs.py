@@ -38,6 +38,7 @@ RFCS: Sequence[Rfc] = (
     Rfc(6533, "Internationalized delivery status notifications", "message.delivery_status", "partly: no MDN"),
     # --- SMTP
     Rfc(1870, "SMTP: SIZE", "smtp.extensions.size"),
+    Rfc(1985, "SMTP: ETRN", "smtp.extensions.etrn"),
     Rfc(2033, "LMTP", "smtp.factory"),
     Rfc(2034, "SMTP: enhanced status codes", "smtp.extensions.enhanced_status_codes"),
     Rfc(2920, "SMTP: PIPELINING", "smtp.extensions.pipelining"),

@@ -7,7 +7,8 @@ from typing import Any
 
 from mailframe.address import parse_domain
 from mailframe.administration.requests import Action, Area, BadRequest, Request, parsed
-from mailframe.interfaces import Backlog, IAdministeredQueue, IDeliveryQueue, Queued, QueuedState, Selection
+from mailframe.interfaces import Backlog, Queued, QueuedState, Selection
+from mailframe.powers import administered
 
 PAGE = 500
 """Recipients or destinations in one answer, at most."""
@@ -17,8 +18,8 @@ SELECTING = ("id", "sender", "recipient", "destination", "state")
 
 
 def _queue(part: Any) -> Any:
-    queue = part if IDeliveryQueue.providedBy(part) else part.queue
-    if not IAdministeredQueue.providedBy(queue):
+    queue = administered(part)
+    if queue is None:
         raise BadRequest("this server's queue cannot be looked into")
     return queue
 

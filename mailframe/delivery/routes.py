@@ -120,6 +120,16 @@ class Routes:
         names_nothing = not isinstance(route.pattern, str) or route.pattern == "*"
         return names_nothing and IElsewhere.providedBy(route.target)
 
+    def names(self, domain: str) -> bool:
+        """
+        Say whether a route names a domain, by itself or with those beside it: we are here for its mail.
+
+        @param domain: in lower case.
+        """
+        above = {f"*.{domain[at + 1 :]}" for at, letter in enumerate(domain) if letter == "."}
+        patterns = [route.pattern for route in self.routes if isinstance(route.pattern, str)]
+        return (None, domain) in self._table or any(pattern in above for pattern in patterns)
+
     @property
     def lead_elsewhere(self) -> bool:
         """Whether mail of some route has to be queued."""

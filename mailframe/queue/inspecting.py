@@ -55,8 +55,9 @@ class Wanted:
         flows, others = [], ["r.key > :after"]
         values: dict[str, Any] = {"now": now}
         if selection.destination is not None:
-            flows.append("destination = :destination")
-            values["destination"] = selection.destination
+            below = " OR substr(destination, -length(:below)) = :below" if selection.subdomains else ""
+            flows.append(f"(destination = :destination{below})")
+            values |= {"destination": selection.destination, "below": f".{selection.destination}"}
         if selection.sender is not None:
             flows.append("sender = :sender COLLATE NOCASE")
             values["sender"] = sender_text(selection.sender or None)

@@ -21,6 +21,7 @@ from mailframe.smtp.commands import COMMANDS
 from mailframe.smtp.extension import Vocabulary
 from mailframe.smtp.extensions import EXTENSIONS
 from mailframe.smtp.limits import DEFAULT, BareNewlines, Limits
+from mailframe.smtp.pace import Pace
 from mailframe.smtp.protocol import SMTPConversation
 from mailframe.smtp.reader import Reader
 from mailframe.smtp.roles import LMTPRole, MXRole, Network, Role, SubmissionRole
@@ -57,7 +58,8 @@ class Receiver:
     @ivar queue: an L{IDeliveryQueue}, such as a L{mailframe.queue.runner.Runner}, for mail that goes to other servers.
         It also takes the recipients whose delivery has to wait when a message was delivered to others already; C{None}
         lets the client send again, and those others get it twice.
-    @ivar relay_from: networks, such as C{"192.0.2.0/24"}, whose clients may send to other servers without a login.
+    @ivar relay_from: networks, such as C{"192.0.2.0/24"}, whose clients may send to other servers without a login,
+        and ask for mail that waits for domains with a route (ETRN), as users who log in may.
     """
 
     role_type: ClassVar[type[Role]]
@@ -112,6 +114,7 @@ class Receiver:
         """
         login, spool = self._login(site), self._spool
         vocabulary = _LMTP if self.role.is_lmtp else _SMTP
+        pace = Pace(self.limits.etrn_seconds)
         to_queue = None if self.queue is None else ToQueue(self.queue, site.clock)
 
         def build(address: str, port: int) -> SMTPConversation:
@@ -131,6 +134,7 @@ class Receiver:
                 login,
                 self.queue,
                 to_queue,
+                pace,
             )
             return conversation
 

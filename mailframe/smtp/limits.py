@@ -40,6 +40,7 @@ class Limits:
     @ivar small_chunk: octets of a chunk that is worth its command.
     @ivar unknown_recipients: unknown recipients in one connection: beyond, somebody is guessing addresses.
     @ivar hops: Received fields of a message that goes in circles (RFC 5321 6.3).
+    @ivar etrn_seconds: between two times that mail for one domain is sent at the wish of a client (RFC 1985).
     @ivar command_seconds: of silence between commands (RFC 5321 4.5.3.2.7).
     @ivar data_seconds: of silence within a message.
     """
@@ -55,6 +56,7 @@ class Limits:
     small_chunk: int = field(default=1024, validator=_positive)
     unknown_recipients: int = field(default=50, validator=_positive)
     hops: int = field(default=100, validator=_positive)
+    etrn_seconds: float = field(default=60.0, validator=_positive)
     command_seconds: float = field(default=300.0, validator=_positive)
     data_seconds: float = field(default=600.0, validator=_positive)
 

@@ -20,7 +20,9 @@ from mailframe.site import Site
 from mailframe.smtp import replies
 from mailframe.smtp.extension import Command, Vocabulary
 from mailframe.smtp.grammar import BadSyntax, command
+from mailframe.smtp.limits import DEFAULT
 from mailframe.smtp.noting import consult, lasting, note_refusal
+from mailframe.smtp.pace import Pace
 from mailframe.smtp.reader import Reader
 from mailframe.smtp.receiving import Arrival
 from mailframe.smtp.replies import Refused, Reply, reply
@@ -67,6 +69,7 @@ class Session:
     @ivar queue: an L{mailframe.interfaces.IDeliveryQueue} for the recipients that a message could not be delivered to
         while it could to others; C{None} lets the client send it again.
     @ivar to_queue: the target for what goes to other servers.
+    @ivar etrn_pace: how often ETRN is served, to all sessions together.
     @ivar greeted: the client has said HELO, EHLO or LHLO.
     @ivar extended: it was EHLO or LHLO.
     @ivar envelope: of the transaction under way, without recipients: they are collected in C{targets}.
@@ -91,6 +94,7 @@ class Session:
     login: Login | None = None
     queue: Any = None
     to_queue: Any = None
+    etrn_pace: Pace = field(factory=lambda: Pace(DEFAULT.etrn_seconds))
     greeted: bool = False
     extended: bool = False
     envelope: Envelope | None = None

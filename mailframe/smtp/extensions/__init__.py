@@ -7,6 +7,7 @@ from mailframe.smtp.extensions import (
     dsn,
     eight_bit_mime,
     enhanced_status_codes,
+    etrn,
     pipelining,
     require_tls,
     size,
@@ -26,4 +27,5 @@ EXTENSIONS = (
     starttls.EXTENSION,
     require_tls.EXTENSION,
     auth.EXTENSION,
+    etrn.EXTENSION,
 )
