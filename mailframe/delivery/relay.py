@@ -160,7 +160,8 @@ class ToSmarthost:
         """Deliver all to the server."""
         if delivery.via is None:
             return dict.fromkeys((each.address for each in delivery.recipients), _NO_RUNNER)
-        who = self.credentials.username if self.credentials else ""
+        login = self.credentials
+        who = "" if login is None else " ".join([login.username, *login.mechanisms])
         wanted = delivery.envelope.require_tls and not self.lmtp  # which is the end of the way (RFC 8689 4.2.1)
         hop = Hop(
             f"{'lmtp' if self.lmtp else 'smtp'}:{who}@{self.server} {wanted} {self._alike}",

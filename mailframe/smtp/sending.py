@@ -109,6 +109,7 @@ class Sender:
     _tls: ClientTLS = field(factory=ClientTLS, init=False)
     _idle: dict[str, list[_Link]] = field(factory=dict, init=False)
     _links: dict[Outgoing, _Link] = field(factory=dict, init=False)
+    _open: set[Outgoing] = field(factory=set, init=False)
     _stopped: Deferred[None] | None = field(default=None, init=False)
 
     async def send(self, delivery: Delivery, hop: Hop) -> Results:
@@ -129,23 +130,26 @@ class Sender:
 
     async def stop(self, seconds: float = STOP_SECONDS) -> None:
         """
-        End all connections: after what they are just doing, those that take longer than that at once.
+        End all connections: after what they are just doing, those that take longer than that at once. Nothing is left.
 
         @param seconds: how long they may take.
         """
         self._idle.clear()
-        if self._links:
+        if self._open:
             self._stopped = Deferred()
-            for link in list(self._links.values()):
-                link.connection.close()
+            for connection in list(self._open):
+                if connection in self._links:
+                    connection.close()
+                else:  # it is waiting for the server to close its side
+                    connection.abort()
             cut = self.site.clock.callLater(seconds, self._cut)
             await self._stopped
             if cut.active():
                 cut.cancel()
 
     def _cut(self) -> None:
-        for link in list(self._links.values()):
-            link.connection.abort()
+        for connection in list(self._open):
+            connection.abort()
 
     # --- connections ----------------------------------------------------------------------------------------------
 
@@ -172,7 +176,12 @@ class Sender:
                 links.remove(gone)
                 if not links:
                     del self._idle[key]
-        if not self._links and self._stopped is not None and not self._stopped.called:
+        if self._stopped is not None:
+            connection.abort()
+
+    def _ended(self, connection: Outgoing) -> None:
+        self._open.discard(connection)
+        if not self._open and self._stopped is not None and not self._stopped.called:
             self._stopped.callback(None)
 
     async def _anew(self, delivery: Delivery, hop: Hop) -> Results:
@@ -232,7 +241,8 @@ class Sender:
         reader = ReplyReader(connection.inbox, self.limits.reply_line, self.limits.reply_lines)
         session = ClientSession(connection, reader, host.name, self.site.hostname, hop.lmtp, self.limits)
         link = self._links[connection] = _Link(connection, session)
-        connection.on_closed = self._gone
+        self._open.add(connection)
+        connection.on_closed, connection.on_end = self._gone, self._ended
         try:
             await connection.run(lambda: self._begin(link, host, hop, creator if tls else None))
         except ConversationOver:

@@ -113,7 +113,7 @@ class DNSServers:
 
     def _start_unbound(self, authority: int) -> None:
         ds = subprocess.run(
-            [_program("keymgr"), "-c", "knot.conf", SIGNED, "ds"],
+            [program("keymgr"), "-c", "knot.conf", SIGNED, "ds"],
             cwd=self.home,
             capture_output=True,
             text=True,
@@ -129,10 +129,10 @@ class DNSServers:
     def _config(self, name: str, text: str) -> None:
         (self.home / name).write_text(text)
 
-    def _start(self, ready: str, program: str, *arguments: str) -> None:
+    def _start(self, ready: str, name: str, *arguments: str) -> None:
         """Start a server and wait for the line that says it is ready."""
         server = subprocess.Popen(
-            [_program(program), *arguments],
+            [program(name), *arguments],
             cwd=self.home,
             text=True,
             stdout=subprocess.PIPE,
@@ -145,7 +145,7 @@ class DNSServers:
             lines = list(_up_to(ready, server))
         finally:
             late.cancel()
-        assert any(ready in line for line in lines), f"{program} does not start:\n{''.join(lines)}"
+        assert any(ready in line for line in lines), f"{name} does not start:\n{''.join(lines)}"
 
     def stop(self) -> None:
         """End both."""
@@ -167,7 +167,8 @@ def _up_to(words: str, server: subprocess.Popen[str]) -> Iterator[str]:
             return
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of a program that must be installed."""
     found = shutil.which(name, path=os.environ["PATH"] + os.pathsep + "/usr/sbin")
     assert found, f"{name} is not installed: it must be, or nothing is shown"
     return found
