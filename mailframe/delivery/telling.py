@@ -9,6 +9,7 @@ from mailframe.hooks import Delivered, Delivery
 from mailframe.interfaces import IDeliveryQueue
 from mailframe.queue.attempt import news_of, success
 from mailframe.queue.bounce import written
+from mailframe.queue.noting import note_report
 from mailframe.site import Site
 
 _log = Logger()
@@ -34,3 +35,5 @@ async def tell_success(queue: IDeliveryQueue, delivery: Delivery, outcomes: Resu
         await queue.put(report.id, report.envelope, report.message, report.due)
     except Exception:  # the mail is delivered, whoever is told of it
         _log.failure("{message} the report of success cannot be queued", message=delivery.id)
+    else:
+        note_report(site, delivery.id, news, report)

@@ -11,7 +11,8 @@ from twisted.logger import Logger
 from mailframe.hooks import Outcome
 from mailframe.interfaces import IDeliveryQueue, Leased, Report, Settlement
 from mailframe.queue import attempt
-from mailframe.queue.bounce import written
+from mailframe.queue.bounce import News, written
+from mailframe.queue.noting import note_attempt, note_report
 from mailframe.queue.schedule import Schedules
 from mailframe.site import Site
 
@@ -29,7 +30,7 @@ class Recording:
     schedules: Schedules
     reported: Callable[[], None]
     _settled: dict[int, Settlement] = field(factory=dict, init=False)
-    _reports: list[Report] = field(factory=list, init=False)
+    _reports: list[tuple[str, Sequence[News], Report]] = field(factory=list, init=False)
     _settling: bool = field(default=False, init=False)
     _recorded: Deferred[None] | None = field(default=None, init=False)
 
@@ -50,9 +51,10 @@ class Recording:
             _tell(each, follows.settlement)
         first, about = leased[0], [each.key for each in leased]
         reports = [
-            written(told, first.envelope, first.message, first.queued, self.site, about)
+            (first.id, told, written(told, first.envelope, first.message, first.queued, self.site, about))
             for told in attempt.by_kind(news)
         ]
+        note_attempt(self.site, leased, settled)
         self._settled.update(settled)  # together, or not at all: what is settled without its report is told to nobody
         self._reports += reports
         if not self._settling:
@@ -70,10 +72,13 @@ class Recording:
             settled, self._settled = self._settled, {}
             reports, self._reports = self._reports, []
             try:
-                await self.queue.settle(self.site.clock.seconds(), settled, reports)
+                await self.queue.settle(self.site.clock.seconds(), settled, [report for _, _, report in reports])
             except Exception:
                 # They are tried again when their lease ends: twice is better than never.
                 _log.failure("{count} outcomes cannot be recorded", count=len(settled))
+            else:
+                for message, news, report in reports:
+                    note_report(self.site, message, news, report)
             if reports:
                 self.reported()
         self._settling = False

@@ -134,21 +134,23 @@ class Notes:
     What is noted of one message, when its transaction ends.
 
     @ivar events: what was noted before.
+    @ivar time: when the message had come.
     """
 
     journal: IJournal | None
     session: Session
     envelope: Envelope
     events: list[Event]
+    time: float
 
     @classmethod
     def of(cls, session: Session, envelope: Envelope) -> Notes:
         """Take over the notes of the session's transaction."""
-        return cls(session.site.journal, session, envelope, session.notes)
+        return cls(session.site.journal, session, envelope, session.notes, session.site.clock.seconds())
 
     def refused(self, message: Message | Reply, answer: Reply) -> None:
         """Note that the message was refused; where it is none, nobody knows its Message-ID."""
-        if self.journal is None:
+        if self.journal is None or not self.envelope.recipients:  # each of them was refused, and that is noted
             return
         message_id = message_id_of(message.head) if isinstance(message, Message) else ""
         sender, recipients = _addresses(self.envelope)
@@ -162,7 +164,7 @@ class Notes:
         tls, identity = client.tls, client.identity
         sender, recipients = _addresses(self.envelope)
         arrived = Arrived(
-            now,
+            self.time,
             number,
             client.session,
             client.service,

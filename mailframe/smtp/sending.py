@@ -13,12 +13,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mailframe.hooks import Delivery, Failed, Outcome, Retry
+from mailframe.journal.events import Contacted
 from mailframe.mailauth.tls_policy import Policies, TLSPolicyFailure, TLSRequirement, check, check_unencrypted
-from mailframe.mailauth.tls_results import PolicyUsed, ResultType
+from mailframe.mailauth.tls_results import PolicyType, PolicyUsed, ResultType
 from mailframe.mailauth.tls_rpt import Collector, TLSSession
 from mailframe.net.client_tls import ClientTLS, ClientTLSFor, channel_binding, peer_chain
 from mailframe.net.conversation import ConversationOver
 from mailframe.net.outgoing import Outgoing, TLSFailed, Unreachable, dial
+from mailframe.net.tls import tls_info
 from mailframe.site import TCP, UNIX, Site
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
 from mailframe.smtp.client.login import Credentials, log_in
@@ -83,10 +85,16 @@ class Hop:
 
 @define(eq=False)
 class _Link:
-    """A connection that was begun, and the session over it."""
+    """
+    A connection that was begun, and the session over it.
+
+    @ivar tls: how it is protected, for the journal.
+    """
 
     connection: Outgoing
     session: ClientSession
+    host: Host
+    tls: str = ""
 
 
 @define(eq=False)
@@ -194,12 +202,15 @@ class Sender:
             except Unusable as error:
                 _log.info("{message} {host}: {problem}", message=delivery.id, host=hop.key, problem=str(error))
                 problem = _worse(problem, error)
+                self._note(delivery, error.outcome.remote or hop.key, problem=error.outcome.text)
                 continue
             try:
                 return await self._transact(link, delivery, hop)
             except ConversationOver:
                 problem = Unusable(Retry("4.4.2", f"{host.name} closed the connection", host.name))
+                self._note(delivery, host.name, link, problem.outcome.text)
             except CannotCarry as error:
+                self._note(delivery, host.name, link, error.outcome.text)
                 if not error.elsewhere:
                     raise
                 problem = _worse(problem, error)
@@ -208,9 +219,18 @@ class Sender:
     async def _transact(self, link: _Link, delivery: Delivery, hop: Hop) -> Results:
         try:
             planned = link.session.plan(delivery)
-            return await link.connection.run(lambda: link.session.transact(planned))
+            results = await link.connection.run(lambda: link.session.transact(planned))
         finally:
             self._keep(link, hop.key)
+        self._note(delivery, link.host.name, link)
+        return results
+
+    def _note(self, delivery: Delivery, name: str, link: _Link | None = None, problem: str = "") -> None:
+        """Tell the journal of a server that was talked to, or could not be."""
+        if self.site.journal is None:
+            return
+        tls, policy = ("", "") if link is None else (link.tls, _words(link.host.required))
+        self.site.journal.note([Contacted(self.site.clock.seconds(), delivery.id, name, tls, policy, problem)])
 
     async def _begun(self, host: Host, hop: Hop) -> _Link:
         """
@@ -240,13 +260,15 @@ class Sender:
             raise Unusable(Retry("4.4.1", text, host.name)) from None
         reader = ReplyReader(connection.inbox, self.limits.reply_line, self.limits.reply_lines)
         session = ClientSession(connection, reader, host.name, self.site.hostname, hop.lmtp, self.limits)
-        link = self._links[connection] = _Link(connection, session)
+        link = self._links[connection] = _Link(connection, session, host)
         self._open.add(connection)
         connection.on_closed, connection.on_end = self._gone, self._ended
         try:
             await connection.run(lambda: self._begin(link, host, hop, creator if tls else None))
         except ConversationOver:
             raise Unusable(Retry("4.4.2", f"{host.name} closed the connection", host.name)) from None
+        protection = tls_info(connection.transport)
+        link.tls = "" if protection is None else f"{protection.version} {protection.cipher}"
         return link
 
     async def _begin(self, link: _Link, host: Host, hop: Hop, tls: ClientTLSFor | None) -> None:
@@ -339,6 +361,12 @@ def _sides(connection: Outgoing | None) -> tuple[str, str]:
         return "", ""
     ours, theirs = connection.transport.getHost(), connection.transport.getPeer()
     return getattr(ours, "host", ""), getattr(theirs, "host", "")
+
+
+def _words(required: TLSRequirement) -> str:
+    """Say what TLS had to be like, and who wants that if it is the recipient's domain."""
+    source = " by MTA-STS" if required.policy.type is PolicyType.STS else ""
+    return f"{required.level.name.lower()}{source}{'' if required.enforced else ', not enforced'}"
 
 
 def _all(delivery: Delivery, outcome: Outcome) -> Results:

@@ -208,6 +208,10 @@ class NotingTests(SynchronousTestCase):
         assert isinstance(refused, Refused)
         assert (refused.point, refused.code, refused.message_id) == ("message", 550, "")
 
+    def test_a_message_for_nobody_is_not_noted_beside_its_recipients(self) -> None:
+        self.play(MAIL + "C: RCPT TO:<no@example.org>\nS: 550 ...\nC: BDAT 3 LAST\nC: x\nS: 554 ...\n")
+        assert len(self.found(address_key("eve@example.net"))) == 1
+
     def test_a_message_that_is_thrown_away_is_said_to_be(self) -> None:
         self.play(MAIL + TO_ANN + DATA, at_message=[lambda event: Discard()])
         [[judged, arrived]] = self.found(address_key(ANN))
