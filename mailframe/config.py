@@ -191,7 +191,7 @@ class Server:
     @property
     def administered(self) -> Administered:
         """What of it the C{mailframe} command looks at and changes."""
-        return Administered(accounts=self.accounts, queue=self.queue)
+        return Administered(accounts=self.accounts, queue=self.queue, journal=self.keeps_journal)
 
     @property
     def queue(self) -> IDeliveryQueue | IKeepsQueue | None:
@@ -210,7 +210,12 @@ class Server:
         return found[0] if found else None
 
     @property
-    def journal(self) -> IJournal | None:
-        """The journal: of the first part that keeps one."""
+    def keeps_journal(self) -> IKeepsJournal | None:
+        """The first part that keeps a journal."""
         parts: list[Any] = [part for part in self.run if IKeepsJournal.providedBy(part)]
-        return next((part.journal for part in parts if part.journal is not None), None)
+        return next((part for part in parts if part.journal is not None), None)
+
+    @property
+    def journal(self) -> IJournal | None:
+        """The journal of the server, if one is kept."""
+        return None if self.keeps_journal is None else self.keeps_journal.journal

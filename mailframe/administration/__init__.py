@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailframe.administration.accounts import ACCOUNTS
+from mailframe.administration.journal import JOURNAL
 from mailframe.administration.queue import QUEUE
 from mailframe.administration.requests import Administered, Area, BadRequest, Request
 
 __all__ = ["AREAS", "Administered", "BadRequest", "Request", "perform"]
 
-AREAS: tuple[Area, ...] = (ACCOUNTS, QUEUE)
+AREAS: tuple[Area, ...] = (ACCOUNTS, QUEUE, JOURNAL)
 
 _AREA_OF: Mapping[str, Area] = {name: area for area in AREAS for name in area.actions}
 

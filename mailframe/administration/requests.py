@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mailframe.address import Address
 from mailframe.errors import MailError
-from mailframe.interfaces import IAccounts
+from mailframe.interfaces import IAccounts, IKeepsJournal
 
 Request: TypeAlias = Mapping[str, Any]
 """C{do}, the name of an action, and its arguments; all of it can be said in JSON."""
@@ -29,10 +29,12 @@ class Administered:
 
     @ivar accounts: its accounts and aliases.
     @ivar queue: its delivery queue, or something with one as its C{queue} once it is started.
+    @ivar journal: what keeps its journal.
     """
 
     accounts: IAccounts | None = None
     queue: Any = None
+    journal: IKeepsJournal | None = None
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
@@ -41,7 +43,7 @@ class Administered:
     @property
     def parts(self) -> tuple[Any, ...]:
         """All of it; what several fields share is there once for each."""
-        return (self.accounts, self.queue)
+        return (self.accounts, self.queue, self.journal)
 
 
 @frozen
