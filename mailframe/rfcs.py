@@ -76,6 +76,13 @@ RFCS: Sequence[Rfc] = (
     Rfc(7888, "IMAP: LITERAL+ and LITERAL-", "imap.extensions.literal"),
     # --- authentication, TLS, DNS
     Rfc(4013, "SASLprep", "sasl"),
+    Rfc(2195, "SASL: CRAM-MD5", "sasl.client", "partly: as a client"),
+    Rfc(5802, "SASL: SCRAM-SHA-1", "sasl.client", "partly: as a client"),
+    Rfc(7677, "SASL: SCRAM-SHA-256", "sasl.client", "partly: as a client"),
+    Rfc(7628, "SASL: OAUTHBEARER", "sasl.client", "partly: as a client"),
+    Rfc(9266, "Channel bindings for TLS 1.3", "net.client_tls", "partly: as a client"),
+    Rfc(8305, "Happy Eyeballs", "net.eyeballs", "partly: A and AAAA are asked one after the other"),
+    Rfc(7505, "Null MX", "delivery.exchangers"),
     Rfc(4422, "SASL", "sasl", "partly: PLAIN and LOGIN"),
     Rfc(4616, "SASL: PLAIN", "sasl.plain"),
     Rfc(8314, "TLS for mail clients", "config"),

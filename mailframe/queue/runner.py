@@ -122,7 +122,7 @@ class Runner:
         """Begin to send."""
         self._site = site
         policies, counts = kept_by(self.source)
-        web = https(site, self.roots)
+        web = https(site, site.roots if self.roots is None else self.roots)
         self._daily = daily(self.tls_reports, site, self, counts, web)
         collector = None if self._daily is None else self._daily.collector
         fetch = self.fetch if web is None or self.fetch is not None else web.fetch_policy

@@ -12,6 +12,7 @@ from mailframe.hooks import Delivery, Failed
 from mailframe.message import sevenbit
 from mailframe.smtp.client.offers import Offers
 from mailframe.smtp.client.outcomes import Unusable
+from mailframe.smtp.client.seven_bit import SevenBit, seven_bit
 from mailframe.spool import FileBody, Message
 from mailframe.xtext import encode, encode_orcpt
 
@@ -37,12 +38,14 @@ class Plan:
     @ivar mail: the MAIL command with its CRLF.
     @ivar rcpt: the RCPT commands, by recipient.
     @ivar message: as it is to be sent.
+    @ivar size: its octets; C{None} when that is known only at its end.
     @ivar chunked: by BDAT (RFC 3030) instead of DATA.
     """
 
     mail: bytes
     rcpt: Sequence[tuple[Address, bytes]]
-    message: Message
+    message: Message | SevenBit
+    size: int | None
     chunked: bool
 
 
@@ -54,7 +57,7 @@ def plan(delivery: Delivery, offers: Offers, peer: str, lmtp: bool = False) -> P
     @raise CannotCarry: it does not.
     """
     envelope, message = delivery.envelope, delivery.message
-    _check_size(message, offers, peer)
+    _check_size(message.size, offers, peer)
     utf8 = _needs_utf8(delivery)
     if utf8 and "SMTPUTF8" not in offers:
         text = f"The addresses or header fields need SMTPUTF8 (RFC 6531), which {peer} does not offer"
@@ -63,28 +66,30 @@ def plan(delivery: Delivery, offers: Offers, peer: str, lmtp: bool = False) -> P
     if envelope.require_tls and not (promised or lmtp):
         text = f"The sender wants TLS all the way (RFC 8689), and {peer} does not promise it"
         raise CannotCarry(Failed("5.7.30", text, peer), elsewhere=True)
-    message = _carried(envelope, message, offers, peer)
-    _check_size(message, offers, peer)
-    body, chunked = _body(envelope, message, offers)
-    parameters = [*_size(message, offers), *body, *_mail_wishes(envelope, offers)]
+    carried = _carried(envelope, message, offers, peer)
+    size = carried.size if isinstance(carried, Message) else None
+    _check_size(message.size if size is None else size, offers, peer)
+    body = _body(envelope, carried, offers)
+    parameters = [*_size(message.size if size is None else size, offers), *body, *_mail_wishes(envelope, offers)]
     parameters += ["SMTPUTF8"] * utf8 + ["REQUIRETLS"] * (envelope.require_tls and promised)
     sender = "" if envelope.sender is None else str(envelope.sender)
     single = {recipient.address: recipient for recipient in delivery.recipients}
     return Plan(
         _line(f"MAIL FROM:<{sender}>", parameters),
         [(address, _line(f"RCPT TO:<{address}>", _wishes(each, offers))) for address, each in single.items()],
-        message,
-        chunked,
+        carried,
+        size,
+        size is not None and "CHUNKING" in offers,
     )
 
 
-def _check_size(message: Message, offers: Offers, peer: str) -> None:
-    if offers.size and message.size > offers.size:
-        text = f"The message has {message.size} octets, and {peer} takes {offers.size}"
+def _check_size(octets: int, offers: Offers, peer: str) -> None:
+    if offers.size and octets > offers.size:
+        text = f"The message has {octets} octets, and {peer} takes {offers.size}"
         raise CannotCarry(Failed("5.3.4", text, peer))
 
 
-def _carried(envelope: Envelope, message: Message, offers: Offers, peer: str) -> Message:
+def _carried(envelope: Envelope, message: Message, offers: Offers, peer: str) -> Message | SevenBit:
     """
     Return the message as this server can take it (RFC 6152 section 3).
 
@@ -95,14 +100,11 @@ def _carried(envelope: Envelope, message: Message, offers: Offers, peer: str) ->
         return message
     if not binary and ("8BITMIME" in offers or not _declares_8bit(envelope, message)):
         return message
-    with message.mapped() as body:
-        if not (binary or sevenbit.needs_conversion(message.head, body)):
-            return message
-        try:
-            return Message.from_bytes(b"".join(sevenbit.converted(message.head, body, long_lines=binary)))
-        except sevenbit.Unconvertible as error:
-            text = f"{peer} takes 7 bit only, and the message cannot be made so: {error}"
-            raise CannotCarry(Failed("5.6.3", text, peer)) from None
+    try:
+        return seven_bit(message, binary)
+    except sevenbit.Unconvertible as error:
+        text = f"{peer} takes 7 bit only, and the message cannot be made so: {error}"
+        raise CannotCarry(Failed("5.6.3", text, peer)) from None
 
 
 def _declares_8bit(envelope: Envelope, message: Message) -> bool:
@@ -122,14 +124,13 @@ def _needs_utf8(delivery: Delivery) -> bool:
     return delivery.envelope.smtputf8 and not delivery.message.head.isascii()
 
 
-def _body(envelope: Envelope, message: Message, offers: Offers) -> tuple[list[str], bool]:
-    """Return the BODY parameter, and whether BDAT is to be used."""
-    chunked = "CHUNKING" in offers
-    if envelope.body == "BINARYMIME" and chunked and "BINARYMIME" in offers:
-        return ["BODY=BINARYMIME"], True
-    if "8BITMIME" in offers and _declares_8bit(envelope, message):
-        return ["BODY=8BITMIME"], chunked
-    return [], chunked
+def _body(envelope: Envelope, message: Message | SevenBit, offers: Offers) -> list[str]:
+    """Return the BODY parameter."""
+    if envelope.body == "BINARYMIME" and "CHUNKING" in offers and "BINARYMIME" in offers:
+        return ["BODY=BINARYMIME"]
+    if "8BITMIME" in offers and isinstance(message, Message) and _declares_8bit(envelope, message):
+        return ["BODY=8BITMIME"]
+    return []
 
 
 def _has_8bit(message: Message) -> bool:
@@ -137,8 +138,9 @@ def _has_8bit(message: Message) -> bool:
     return not (message.head.isascii() and (isinstance(message.body, FileBody) or message.body.isascii()))
 
 
-def _size(message: Message, offers: Offers) -> list[str]:
-    return [f"SIZE={message.size}"] if "SIZE" in offers else []
+def _size(octets: int, offers: Offers) -> list[str]:
+    """Return the SIZE parameter, which may be an estimate (RFC 1870 6.1)."""
+    return [f"SIZE={octets}"] if "SIZE" in offers else []
 
 
 def _mail_wishes(envelope: Envelope, offers: Offers) -> list[str]:

@@ -16,7 +16,6 @@ from mailframe.smtp.client.offers import Offers
 from mailframe.smtp.client.outcomes import Stale, Unusable, ended, later, recipient_refused, refused
 from mailframe.smtp.client.plan import Plan, plan
 from mailframe.smtp.client.replies import BadReply, PeerReply, ReplyReader
-from mailframe.spool import Message
 
 T = TypeVar("T")
 
@@ -180,13 +179,13 @@ class ClientSession:
     async def _transact(self, planned: Plan, results: Results) -> None:
         """Send a message, and record outcomes as they come."""
         eager = "PIPELINING" in self.offers
-        small = planned.message.size <= EAGER_OCTETS
+        small = planned.size is not None and planned.size <= EAGER_OCTETS
         commands = [*[b"RSET\r\n"] * self._open, planned.mail, *(line for _address, line in planned.rcpt)]
         inline = planned.chunked and small and not self.lmtp  # whose answer to a chunk for nobody is not defined
         if eager:
             self.wire.write(b"".join(commands))
             if inline:
-                self.wire.write(_bdat(planned.message.size) + bytes(planned.message))
+                self.wire.write(_bdat(planned) + b"".join(planned.message.chunks()))
             elif not planned.chunked:
                 self.wire.write(b"DATA\r\n")
         wanted = await self._envelope(planned, results, commands, eager)
@@ -194,9 +193,9 @@ class ClientSession:
         if not wanted and not (eager and (inline or not planned.chunked)):
             return  # nobody is left, and nothing is under way
         if planned.chunked:
-            await self._chunks(planned.message, wanted, results, sent)
+            await self._chunks(planned, wanted, results, sent)
         else:
-            await self._data(planned.message, wanted, results, eager)
+            await self._data(planned, wanted, results, eager)
 
     async def _envelope(self, planned: Plan, results: Results, commands: list[bytes], eager: bool) -> list[Address]:
         """Send the envelope, unless that was done, and return the recipients that are welcome."""
@@ -237,7 +236,7 @@ class ClientSession:
             self.wire.write(line)
         return await self._reply(seconds)
 
-    async def _data(self, message: Message, wanted: list[Address], results: Results, sent: bool) -> None:
+    async def _data(self, planned: Plan, wanted: list[Address], results: Results, sent: bool) -> None:
         if not sent:
             self.wire.write(b"DATA\r\n")
         reply = await self._reply(self.limits.data)
@@ -250,31 +249,31 @@ class ClientSession:
             await self._reply(self.limits.end)
             return
         stuffing = Stuffing(repair=True)
-        await self._content(message, stuffing.stuff)
+        await self._content(planned, stuffing.stuff)
         self.wire.write(stuffing.end())
         await self._ends(wanted, results)
 
-    async def _chunks(self, message: Message, wanted: list[Address], results: Results, sent: bool) -> None:
+    async def _chunks(self, planned: Plan, wanted: list[Address], results: Results, sent: bool) -> None:
         """Send a message as one chunk, however big: there is no reply to wait for on the way (RFC 3030 2)."""
         if not sent:
-            self.wire.write(_bdat(message.size))
-            await self._content(message, bytes)
+            self.wire.write(_bdat(planned))
+            await self._content(planned, bytes)
         await self._ends(wanted, results)
 
-    async def _content(self, message: Message, as_sent: Callable[[bytes], bytes]) -> None:
+    async def _content(self, planned: Plan, as_sent: Callable[[bytes], bytes]) -> None:
         """
         Send the octets of a message as fast as the server reads them.
 
         @raise _CutShort: there are more or fewer than there should be.
         """
-        left = message.size
-        for chunk in message.chunks():
-            left -= len(chunk)
-            if left < 0:
+        octets = 0
+        for chunk in planned.message.chunks():
+            octets += len(chunk)
+            if planned.size is not None and octets > planned.size:
                 break
             self.wire.write(as_sent(chunk))
             await self._drained()
-        if left:
+        if octets != planned.size and planned.size is not None:
             raise _CutShort
 
     async def _drained(self) -> None:
@@ -299,8 +298,9 @@ class ClientSession:
         self._open = False
 
 
-def _bdat(octets: int) -> bytes:
-    return b"BDAT %d LAST\r\n" % octets
+def _bdat(planned: Plan) -> bytes:
+    assert planned.size is not None, "BDAT tells it first"
+    return b"BDAT %d LAST\r\n" % planned.size
 
 
 def _rest(planned: Plan, results: Results, outcome: Outcome) -> None:

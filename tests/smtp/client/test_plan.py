@@ -10,7 +10,7 @@ from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivery
 from mailframe.smtp.client.offers import Offers
-from mailframe.smtp.client.plan import Plan, plan
+from mailframe.smtp.client.plan import CannotCarry, Plan, plan
 from mailframe.spool import FileBody, Message
 
 ASCII = Message.from_bytes(b"Subject: hi\r\n\r\nhi\r\n")
@@ -45,10 +45,12 @@ def test_the_body_goes_as_it_is_where_it_may(
     plan = planned(message, offers, body)
     assert plan.mail == f"MAIL FROM:<me@example.net> {parameter}".rstrip().encode() + b"\r\n"
     assert plan.chunked == chunked
-    assert (bytes(plan.message) != bytes(message)) == changed
+    sent = b"".join(plan.message.chunks())
+    assert plan.size == len(sent)
+    assert (sent != bytes(message)) == changed
     if changed:
-        assert bytes(plan.message).isascii()
-        assert max(map(len, bytes(plan.message).split(b"\r\n"))) < 1000
+        assert sent.isascii()
+        assert max(map(len, sent.split(b"\r\n"))) < 1000
 
 
 def test_of_a_big_message_it_is_believed_what_was_declared(tmp_path: Path) -> None:
@@ -56,4 +58,22 @@ def test_of_a_big_message_it_is_believed_what_was_declared(tmp_path: Path) -> No
     message = Message(b"Subject: hi\r\n\r\n", FileBody(str(tmp_path / "body"), 10))
     assert planned(message, "8BITMIME", "7BIT").mail == b"MAIL FROM:<me@example.net>\r\n"
     assert b"BODY=8BITMIME" in planned(message, "8BITMIME", "8BITMIME").mail
-    assert bytes(planned(message, "", "8BITMIME").message).isascii()
+    sevenbit = planned(message, "SIZE CHUNKING", "8BITMIME")
+    assert b"".join(sevenbit.message.chunks()).isascii()
+    # How long it will be is known when it is sent, so it cannot be said before.
+    assert (sevenbit.size, sevenbit.chunked) == (None, False)
+    assert b"".join(sevenbit.message.chunks()) == b"".join(sevenbit.message.chunks())
+
+
+def test_a_big_message_that_cannot_be_made_7bit_is_known_before_anything_is_said(tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(b"\xfc" * 10)
+    message = Message(b"Content-Type: message/partial\r\n\r\n", FileBody(str(tmp_path / "body"), 10))
+    with pytest.raises(CannotCarry, match="takes 7 bit only"):
+        planned(message, "", "8BITMIME")
+
+
+def test_of_a_big_message_that_is_7bit_nothing_is_made(tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(b"x" * 10)
+    message = Message(b"Subject: hi\r\n\r\n", FileBody(str(tmp_path / "body"), 10))
+    plan = planned(message, "CHUNKING", "8BITMIME")
+    assert (plan.message, plan.size, plan.chunked) == (message, message.size, True)
