@@ -148,7 +148,7 @@ class SQLiteAccounts:
         return [(Address.parse(address), list(map(Address.parse, json.loads(targets)))) for address, targets in rows]
 
 
-# --- operations: they run in the writer's thread ----------------------------------------------------------------------
+# --- operations: they are given the writing connection ----------------------------------------------------------------
 
 
 def _demand_new(connection: Writer, address: Address) -> None:

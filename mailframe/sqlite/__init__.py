@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Awaitable, Mapping, Sequence
-from functools import partial
 
 from attrs import define, field
 from attrs.validators import instance_of, optional
@@ -128,8 +127,7 @@ class SQLite:
     async def _open(self, site: Site) -> None:
         # A site that runs blocking calls inline, as tests and commands do, wants the database to do so too.
         in_reactor = None if site.in_thread is inline else getattr(site.clock, "callFromThread", None)
-        at_end_of_turn = None if in_reactor is None else partial(site.clock.callLater, 0)
-        database = Database(self._path("mail.sqlite3"), in_reactor, at_end_of_turn)
+        database = Database(self._path("mail.sqlite3"), in_reactor, site.clock.callLater)
         old_mask = os.umask(0o077)
         try:
             database.open(schema.prepare)

@@ -1,9 +1,17 @@
-"""The one SQLite database of a server: one writer thread that commits in groups, and readers that never write.
+"""The one SQLite database of a server: one connection that writes in groups, and readers that never write.
 
-All writes and all checkpoints are made on one connection by one thread. It takes everything that waits, runs each
-operation in a savepoint inside one transaction, commits with one fsync, and then lets the reactor know in one call. So
-a hundred messages that arrive together cost one disk flush, and none is acknowledged before it is on the disk. Every
-other connection is C{query_only}, which also keeps clear of the WAL-reset fault of SQLite before 3.51.3.
+Whatever is asked for in one turn of the reactor, or while the group before is on its way to the disk, is one group: one
+transaction, and one flush of the disk (L{mailframe.sqlite.group}). So a hundred messages that arrive together cost one,
+and none is acknowledged before it is on the disk. Where many have been writing at the same time, a group waits a moment
+for half of them: it costs the reactor as much as ten operations, whatever their number, and the other half keeps the
+reactor busy while this one waits for the disk.
+
+Quick operations are done in the reactor, in memory, and the thread has only to wait for the disk. It would have to ask
+for Python's lock after each of their statements, which costs a busy reactor more than the statements do. The others are
+done in the thread, with their whole group. The connection belongs to the thread as long as it has a group, and else to
+the reactor.
+
+Every other connection but the one of L{mailframe.sqlite.checkpoints} is C{query_only}.
 """
 
 from __future__ import annotations
@@ -11,28 +19,28 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import apsw
 from attrs import define, field
 from twisted.internet.defer import Deferred, execute
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mailframe.errors import InDoubt, Temporary
+from mailframe.sqlite import group
+from mailframe.sqlite.checkpoints import Checkpoints
+from mailframe.sqlite.group import Job, Operation, Rows, Together, Writer
+
+__all__ = ["Database", "Operation", "Rows", "Together", "Writer"]
 
 T = TypeVar("T")
-Rows: TypeAlias = "list[tuple[Any, ...]]"
-Writer: TypeAlias = Any
-"""An C{apsw.Connection} inside an operation; its own annotations make a union of every value that a query returns."""
-Operation: TypeAlias = Callable[[Writer], T]
 
-_log = Logger()
-
-BATCH = 500
-"""Operations in one transaction at the most: what a crash can make a client send again."""
-WAL_PAGES = 4000
-"""Pages of 4 KiB in the write-ahead log before it is copied back: 16 MB."""
+BATCH = 100
+"""Operations in one transaction at the most: what a crash can make a client send again, or the reactor do at a time."""
+GATHER_SECONDS = 0.002
+"""How long a group waits for more, where others were writing lately."""
+ENOUGH = 16
+"""A group of so many waits for no more: what it costs beside them is little then."""
 WAL_BYTES = 64 * 1024 * 1024
 """What the log's file is cut back to when it has grown beyond."""
 CACHE_KIBIBYTES = 16 * 1024
@@ -46,32 +54,28 @@ READERS = 2
 
 
 @define(eq=False)
-class _Job:
-    operation: Operation[Any]
-    then: Callable[[Any], None] | None
-    done: Deferred[Any]
-    result: Any = None
-
-
-@define(eq=False)
 class Database:
     """
     @ivar path: of the file; its directory exists.
     @ivar call_in_reactor: C{reactor.callFromThread}; C{None} does everything at once in the caller's thread, for tests
         on a virtual clock and for commands that run without a reactor.
-    @ivar at_end_of_turn: runs a call when the reactor's present turn is over: what one turn asks for is then written
-        together. C{None} gives each operation to the writer at once.
+    @ivar call_later: C{reactor.callLater}; C{None} begins with each operation at once, unless one is under way.
     """
 
     path: str
     call_in_reactor: Callable[..., Any] | None = None
-    at_end_of_turn: Callable[[Callable[[], None]], Any] | None = None
+    call_later: Callable[[float, Callable[[], None]], Any] | None = None
     vfs: str | None = None
     _writer: apsw.Connection | None = field(default=None, init=False)
     _reader: apsw.Connection | None = field(default=None, init=False)
-    _gathered: list[_Job] = field(factory=list, init=False)
-    _jobs: queue.SimpleQueue[list[_Job]] = field(factory=queue.SimpleQueue, init=False)
-    _scans: queue.SimpleQueue[_Job | None] = field(factory=queue.SimpleQueue, init=False)
+    _checkpoints: Checkpoints | None = field(default=None, init=False)
+    _waiting: list[Job] = field(factory=list, init=False)
+    _at_end_of_turn: bool = field(default=False, init=False)
+    _timer: Any = field(default=None, init=False)
+    _under_way: bool = field(default=False, init=False)
+    _at_the_same_time: int = field(default=0, init=False)
+    _tasks: queue.SimpleQueue[tuple[list[Job], bool] | None] = field(factory=queue.SimpleQueue, init=False)
+    _scans: queue.SimpleQueue[Job | None] = field(factory=queue.SimpleQueue, init=False)
     _threads: list[threading.Thread] = field(factory=list, init=False)
 
     def open(self, prepare: Callable[[apsw.Connection], None] = lambda connection: None) -> None:
@@ -80,46 +84,58 @@ class Database:
 
         @param prepare: brings the schema up to date; runs first, on the writing connection.
         """
-        self._writer = self._connect(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, CACHE_KIBIBYTES)
-        self._writer.pragma("journal_mode", "wal")
-        self._writer.pragma("synchronous", "full")
-        self._writer.pragma("foreign_keys", False)
-        self._writer.pragma("wal_autocheckpoint", WAL_PAGES)
-        self._writer.pragma("journal_size_limit", WAL_BYTES)
+        self._writer = self._connect_writer()
         prepare(self._writer)
         self._reader = self._connect_reader()
+        self._checkpoints = Checkpoints(self._writer)
         if self.call_in_reactor is not None:
-            self._threads = [threading.Thread(target=self._write_all, name="mailframe writer", daemon=True)]
-            self._threads += [
-                threading.Thread(
-                    target=self._scan_all, args=[self._connect_reader()], name=f"mailframe reader {number}", daemon=True
-                )
-                for number in range(READERS)
-            ]
-            for thread in self._threads:
-                thread.start()
+            self._checkpoints.run_in_thread(self._connect_writer())
+            self._start(self._write_all, "mailframe writer")
+            for number in range(READERS):
+                self._start(partial(self._scan_all, self._connect_reader()), f"mailframe reader {number}")
+
+    def _start(self, work: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def close(self) -> None:
         """Finish what was asked for, end the threads and close the file. Blocks for as long as that takes."""
         if self._writer is None:
             return
-        self._hand_over()
-        self._jobs.put([])
+        assert self._reader is not None
+        assert self._checkpoints is not None
+        self._tasks.put(None)
         for _ in self._threads[1:]:
             self._scans.put(None)
         for thread in self._threads:
             thread.join()
         self._threads = []
-        assert self._reader is not None
+        while jobs := self._taken():
+            assert self.call_in_reactor is not None
+            self._perform_and_commit(jobs)
+            self.call_in_reactor(group.tell, jobs)
+        self._checkpoints.end()
         self._reader.close()
         self._writer.close()
-        self._writer = self._reader = None
+        self._writer = self._reader = self._checkpoints = None
 
     def _connect(self, flags: int, cache: int) -> apsw.Connection:
         connection = apsw.Connection(self.path, flags=flags, vfs=self.vfs, statementcachesize=STATEMENTS)
         connection.set_busy_timeout(BUSY_MILLISECONDS)
+        # Else SQLite parses many a statement again each time, to plan it anew for the values it is given.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         connection.pragma("cache_size", -cache)
         connection.pragma("temp_store", "memory")
+        return connection
+
+    def _connect_writer(self) -> apsw.Connection:
+        connection = self._connect(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, CACHE_KIBIBYTES)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("foreign_keys", False)
+        connection.pragma("wal_autocheckpoint", 0)
+        connection.pragma("journal_size_limit", WAL_BYTES)
         return connection
 
     def _connect_reader(self) -> apsw.Connection:
@@ -139,146 +155,129 @@ class Database:
         try:
             return self._reader.execute(sql, arguments).fetchall()
         except apsw.Error as error:
-            raise _temporary(error) from error
+            raise group.temporary(error) from error
 
     def scan(self, operation: Operation[T]) -> Deferred[T]:
         """Run a query without a bound in a thread, on a connection that cannot write."""
         if self.call_in_reactor is None:
             assert self._reader is not None, "the database is not open"
-            return execute(_guarded, operation, self._reader)
-        job = _Job(operation, None, Deferred())
+            return execute(group.guarded, operation, self._reader)
+        job = Job(group.one_by_one, operation, None, False, Deferred())
         self._scans.put(job)
         return job.done
 
-    def write(self, operation: Operation[T], then: Callable[[T], None] | None = None) -> Deferred[T]:
+    def write(
+        self, operation: Operation[T], then: Callable[[T], None] | None = None, *, quick: bool = False
+    ) -> Deferred[T]:
         """
         Run an operation in a transaction, all or nothing; it is durable when the Deferred fires.
 
-        @param operation: gets the writing connection, in the writer's thread: it must touch nothing else that is
+        @param operation: gets the writing connection, in the reactor or in a thread: it must touch nothing else that is
             shared, and must not begin or end transactions. It runs again if another one in its transaction fails.
         @param then: gets the result, in the reactor, once it is durable: tell others what changed.
+        @param quick: it takes some ten microseconds, however much data there is, so that it may be run in the reactor.
         @raise Temporary: the disk is full or broken, or another process has the database; nothing was changed.
         @raise InDoubt: as before, and a crash may still bring the change about.
         """
-        job = _Job(operation, then, Deferred())
+        return self.write_together(group.one_by_one, operation, then, quick=quick)
+
+    def write_together(
+        self, together: Together[T], item: Any, then: Callable[[T], None] | None = None, *, quick: bool = False
+    ) -> Deferred[T]:
+        """
+        As L{write}, for something that takes less time when it is done with several items at once.
+
+        @param together: does it, with this item and with those that others have asked it to be done with meanwhile; it
+            returns a result for each of them, and raises if it fails for any: then it is called with each alone.
+        """
+        assert self._checkpoints is not None, "the database is not open"
+        job = Job(together, item, then, quick, Deferred())
         if self.call_in_reactor is None:
-            self._commit([job])
-            self._tell([job])
+            self._perform_and_commit([job])
+            if self._checkpoints.due():
+                self._checkpoints.finish()
+            group.tell([job])
             return job.done
-        self._gathered.append(job)
-        if self.at_end_of_turn is None:
-            self._hand_over()
-        elif len(self._gathered) == 1:
-            self.at_end_of_turn(self._hand_over)
+        self._waiting.append(job)
+        if self.call_later is None:
+            self._begin()
+        elif not self._under_way and not self._at_end_of_turn:
+            self._at_end_of_turn = True
+            self.call_later(0, self._turn_ended)
         return job.done
 
-    def _hand_over(self) -> None:
-        if self._gathered:
-            self._jobs.put(self._gathered)
-            self._gathered = []
+    # --- groups ---------------------------------------------------------------------------------------------------
 
-    # --- threads --------------------------------------------------------------------------------------------------
+    def _turn_ended(self) -> None:
+        self._at_end_of_turn = False
+        self._begin_if_enough()
+
+    def _begin_if_enough(self) -> None:
+        """Begin with half of those who were writing at the same time lately: when there are as many, or soon."""
+        if self.call_later is None or len(self._waiting) >= min(ENOUGH, (self._at_the_same_time + 1) // 2):
+            self._begin()
+        elif self._waiting and self._timer is None:
+            self._timer = self.call_later(GATHER_SECONDS, self._begin)
+
+    def _begin(self) -> None:
+        """Take what waits, unless a group is under way: its end comes here again."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        if self._under_way or not (jobs := self._taken()):
+            return
+        self._under_way = True
+        self._tasks.put((jobs, self._performed(jobs)))
+
+    def _taken(self) -> list[Job]:
+        jobs, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        return jobs
+
+    def _performed(self, jobs: list[Job]) -> bool:
+        """Do quick operations here; what goes wrong with all of them may go better in the thread, which can wait."""
+        assert self._writer is not None
+        try:
+            if quick := all(job.quick for job in jobs):
+                group.perform(self._writer, jobs)
+        except Exception:
+            return False
+        return quick
 
     def _write_all(self) -> None:
-        while jobs := self._jobs.get():
-            going = True
-            while going and len(jobs) < BATCH and not self._jobs.empty():
-                more = self._jobs.get()
-                jobs += more
-                going = bool(more)
-            self._commit(jobs)
-            assert self.call_in_reactor is not None
-            self.call_in_reactor(self._tell, jobs)
-            if not going:
-                break
+        assert self._writer is not None
+        assert self._checkpoints is not None
+        assert self.call_in_reactor is not None
+        while (task := self._tasks.get()) is not None:
+            jobs, performed = task
+            if performed:
+                group.commit(self._writer, jobs)
+            else:
+                self._perform_and_commit(jobs)
+            if self._checkpoints.due():  # nobody who is done waits for it
+                self.call_in_reactor(group.tell, jobs)
+                self._checkpoints.finish()
+                jobs = []
+            self.call_in_reactor(self._end, jobs)
+
+    def _perform_and_commit(self, jobs: list[Job]) -> None:
+        assert self._writer is not None
+        self._writer.set_busy_timeout(BUSY_MILLISECONDS)
+        group.perform_and_commit(self._writer, jobs)
+        self._writer.set_busy_timeout(0)
+
+    def _end(self, jobs: list[Job]) -> None:
+        """A group is on the disk: the next one goes on its way, and then those of this one are told."""
+        self._at_the_same_time = max(len(jobs) + len(self._waiting), self._at_the_same_time * 7 // 8)
+        self._under_way = False
+        self._begin_if_enough()
+        group.tell(jobs)
 
     def _scan_all(self, connection: apsw.Connection) -> None:
+        assert self.call_in_reactor is not None
         while (job := self._scans.get()) is not None:
             try:
-                job.result = _guarded(job.operation, connection)
+                job.result = group.guarded(job.item, connection)
             except Exception:
                 job.result = Failure()
-            assert self.call_in_reactor is not None
-            self.call_in_reactor(self._tell, [job])
+            self.call_in_reactor(group.tell, [job])
         connection.close()
-
-    def _commit(self, jobs: list[_Job]) -> None:
-        """
-        Run operations in one transaction; afterwards each has its result or its failure.
-
-        At first all together: savepoints are a third of the work, and needed only when an operation fails. Then all
-        is undone and done again, each operation in a savepoint of its own.
-        """
-        connection = self._writer
-        assert connection is not None, "the database is not open"
-        fault = Temporary
-        try:
-            if not self._all_succeed(connection, jobs):
-                connection.execute("BEGIN IMMEDIATE")
-                for job in jobs:
-                    self._run(connection, job)
-            fault = InDoubt
-            connection.execute("COMMIT")
-        except Exception as error:
-            self._roll_back(connection)
-            # Where the disk was full, the log does not hold the end of the transaction, without which it is nothing.
-            failure = Failure(_temporary(error, Temporary if isinstance(error, apsw.FullError) else fault))
-            for job in jobs:
-                job.result = failure
-
-    def _all_succeed(self, connection: apsw.Connection, jobs: list[_Job]) -> bool:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for job in jobs:
-                job.result = job.operation(connection)
-        except Exception:  # told when it happens again, in its savepoint
-            self._roll_back(connection)
-            return False
-        return True
-
-    def _run(self, connection: apsw.Connection, job: _Job) -> None:
-        connection.execute("SAVEPOINT job")
-        try:
-            job.result = job.operation(connection)
-        except Exception as error:
-            job.result = Failure(_temporary(error) if isinstance(error, apsw.Error) else error)
-            # A full disk may have rolled back everything: then the RELEASE fails, and with it the whole group.
-            connection.execute("ROLLBACK TO job")
-        connection.execute("RELEASE job")
-
-    def _roll_back(self, connection: apsw.Connection) -> None:
-        if connection.in_transaction:
-            try:
-                connection.execute("ROLLBACK")
-            except apsw.Error:
-                _log.failure("cannot roll back")
-
-    def _tell(self, jobs: list[_Job]) -> None:
-        """Fire the Deferreds, in the reactor."""
-        for job in jobs:
-            if isinstance(job.result, Failure):
-                job.done.errback(job.result)
-                continue
-            if job.then is not None:
-                try:
-                    job.then(job.result)
-                except Exception:  # it is done nevertheless, and the others wait for their answers
-                    _log.failure("cannot tell of a change")
-            job.done.callback(job.result)
-
-
-def _guarded(operation: Operation[T], connection: apsw.Connection) -> T:
-    try:
-        return operation(connection)
-    except apsw.Error as error:
-        raise _temporary(error) from error
-
-
-def _temporary(error: Exception, kind: type[Temporary] = Temporary) -> Exception:
-    """Say of a fault of the database that it may pass; operations' own errors stay what they are."""
-    if not isinstance(error, apsw.Error):
-        return error
-    _log.error("the database failed: {error}", error=str(error))
-    fault = kind("The data cannot be read or written now")
-    fault.__cause__ = error
-    return fault

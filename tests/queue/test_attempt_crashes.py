@@ -31,7 +31,7 @@ from mailframe.queue.runner import Runner
 from mailframe.queue.sqlite import SQLiteQueue
 from mailframe.site import Site
 from mailframe.spool import Message
-from mailframe.sqlite import SQLite, database
+from mailframe.sqlite import SQLite, checkpoints
 from mailframe.testing.dns import FakeDNS
 from tests.queue.sink import Heard, Sink, Took
 from tests.store.recording import Disk, Leaves, Synced
@@ -256,7 +256,7 @@ class Recorded:
 def recorded(pipelining: bool) -> Iterator[Recorded]:
     folder = tempfile.mkdtemp(prefix="mailframe-")
     try:
-        with mock.patch.object(database, "WAL_PAGES", 24):  # so that there are checkpoints among the work
+        with mock.patch.object(checkpoints, "WAL_PAGES", 24):  # so that there are checkpoints among the work
             found = Recorded(folder, pipelining)
         yield found
     finally:

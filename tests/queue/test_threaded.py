@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -41,7 +41,7 @@ class ThreadedQueueTests(AdministeredQueueContract, LendingAtOnceContract, Deliv
         self.database = database = Database(
             os.path.join(self.directory, "mail.sqlite3"),
             IReactorFromThreads(reactor).callFromThread,
-            lambda call: reactor.callLater(0, call),
+            IReactorTime(reactor).callLater,
         )
         database.open(schema.prepare)
         self.addCleanup(database.close)

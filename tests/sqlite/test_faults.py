@@ -11,7 +11,7 @@ import apsw
 import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -71,7 +71,7 @@ class TestFaults:
     def test_a_failed_row_leaves_no_file(self, disk: Disk, data: SQLite) -> None:
         message = big(data, "x")
         before = now(snapshot(data))
-        with mock.patch.object(Database, "write", side_effect=Temporary("no")), pytest.raises(Temporary):
+        with mock.patch.object(Database, "write_together", side_effect=Temporary("no")), pytest.raises(Temporary):
             now(data.deliver(message, TO_ANN))
         assert now(snapshot(data)) == before
         assert os.listdir(os.path.join(data.directory, "messages")) == []
@@ -90,7 +90,7 @@ class GroupTests(TestCase):
         database = Database(
             os.path.join(folder, "x.sqlite3"),
             IReactorFromThreads(reactor).callFromThread,
-            lambda call: reactor.callLater(0, call),
+            IReactorTime(reactor).callLater,
         )
         database.open(_make_table)
         self.addCleanup(database.close)

@@ -140,6 +140,7 @@ class Disk:
     @ivar events: in their order.
     @ivar directories: that were made; the other names are files.
     @ivar full: writes fail from now on, as on a full disk.
+    @ivar unwritable: writes to this file of SQLite fail from now on.
     @ivar broken: syncs fail from now on.
     @ivar broken_database: only those of SQLite do.
     @ivar unreadable: reads fail from now on.
@@ -149,6 +150,7 @@ class Disk:
     events: list[Event] = field(factory=list)
     directories: set[str] = field(factory=set)
     full: bool = False
+    unwritable: str = ""
     broken: bool = False
     broken_database: bool = False
     unreadable: bool = False
@@ -215,7 +217,7 @@ class _RecordingFile(apsw.VFSFile):
         return super().xRead(amount, offset)
 
     def xWrite(self, data: bytes, offset: int) -> None:
-        if self.disk.full:
+        if self.disk.full or self.path == self.disk.unwritable:
             raise apsw.FullError("the disk is full")
         super().xWrite(data, offset)
         self.disk.events.append(Wrote(self.path, offset, bytes(data)))

@@ -30,8 +30,7 @@ from mailframe.interfaces import DELETED, FLAGGED, SEEN, Filing, Report, Settlem
 from mailframe.queue.flows import GENERATIONS
 from mailframe.site import Site
 from mailframe.spool import Message
-from mailframe.sqlite import SQLite, database
-from mailframe.sqlite.database import Database
+from mailframe.sqlite import SQLite, checkpoints, database, group
 from mailframe.store.sqlite import account as account_module
 from mailframe.store.sqlite import inserting
 from tests.store.recording import Disk, Done, Leaves, Synced
@@ -377,7 +376,8 @@ class Recorded:
 def recorded(groups: Iterable[Sequence[Operation]], links: bool = True) -> Iterator[Recorded]:
     folder = tempfile.mkdtemp(prefix="mailframe-")
     try:
-        with mock.patch.object(database, "WAL_PAGES", 24):  # so that there are checkpoints among the work
+        # There are checkpoints among the work, and no group waits for others.
+        with mock.patch.object(checkpoints, "WAL_PAGES", 24), mock.patch.object(database, "ENOUGH", 1):
             found = Recorded(folder, groups, links)
         yield found
     finally:
@@ -408,15 +408,14 @@ def test_the_work_writes_everywhere(singly: Recorded) -> None:
 
 def test_groups_are_committed_as_groups(tmp_path: Path) -> None:
     sizes = []
-    commit = Database._commit
 
-    def counted(self: Database, jobs: list[Any]) -> None:
+    def counted(connection: apsw.Connection, jobs: Sequence[Any], real: Any = group.commit) -> None:
         sizes.append(len(jobs))
-        commit(self, jobs)
+        real(connection, jobs)
 
-    with mock.patch.object(Database, "_commit", counted):
+    with mock.patch.object(group, "commit", counted), mock.patch.object(database, "ENOUGH", 1):
         Recorded(str(tmp_path), GROUPS)
-    assert sizes == [len(group) for group in GROUPS]
+    assert sizes == [len(each) for each in GROUPS]
 
 
 @pytest.mark.parametrize("leaves", list(Leaves))
@@ -500,7 +499,7 @@ def fails(found: Recorded, leaves: Leaves) -> bool:
 @pytest.mark.parametrize("fault", CARELESS)
 def test_a_careless_store_is_found_out(fault: str, tmp_path: Path) -> None:
     """The test above can fail: each of these faults makes it."""
-    with CARELESS[fault]():
+    with CARELESS[fault](), mock.patch.object(database, "ENOUGH", 1):
         found = Recorded(
             str(tmp_path), [(operation,) for operation in (*WORK[:5], WORK[21], lambda data: data.remove_account(ANN))]
         )

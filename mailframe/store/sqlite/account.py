@@ -82,7 +82,7 @@ class SQLiteAccount:
         await self.kept.database.write(change)
 
 
-# --- operations: they run in the writer's thread ----------------------------------------------------------------------
+# --- operations: they are given the writing connection ----------------------------------------------------------------
 
 
 def new_mailbox(connection: Writer, account: int, name: str) -> int:

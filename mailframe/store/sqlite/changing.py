@@ -1,4 +1,4 @@
-"""The transactions that change what a mailbox holds; they run in the writer's thread."""
+"""The transactions that change what a mailbox holds; they are given the writing connection."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _INSERT = "INSERT INTO expunged (mailbox, modseq, uid) VALUES (?, ?, ?)"
 
 def remember(connection: Writer, mailbox: int, modseq: int, gone: Sequence[int]) -> None:
     """
-    Note that messages went; it runs in the writer's thread.
+    Note that messages went.
 
     @param modseq: of this change, higher than all before.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import frozen
 
@@ -16,16 +16,24 @@ from mailframe.site import Site
 from mailframe.spool import FileBody, Message
 from mailframe.sqlite.database import Writer
 
+T = TypeVar("T")
+
 _MESSAGE = (
     "INSERT INTO message (refs, size, sent, subject, base_subject, from_key, to_key, cc_key, message_id, "
     "reference_ids, outline, envelope, bodystructure, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _CONTENT = "INSERT INTO content (id, head, body, file) VALUES (?, ?, ?, ?)"
+_NUMBERS = "SELECT uidvalidity, uidnext, modseq + 1 FROM mailbox WHERE id = ? AND selectable"
 _COUNT = (
-    "UPDATE mailbox SET uidnext = uidnext + 1, modseq = modseq + 1, messages = messages + 1, unseen = unseen + ? "
-    "WHERE id = ? AND selectable RETURNING uidvalidity, uidnext - 1, modseq"
+    "UPDATE mailbox SET uidnext = uidnext + ?1, modseq = modseq + ?1, messages = messages + ?1, unseen = unseen + ?2 "
+    "WHERE id = ?3"
 )
 _ITEM = "INSERT INTO item (mailbox, uid, message, flags, internal_date, modseq) VALUES (?, ?, ?, ?, ?, ?)"
+
+QUICK_OCTETS = 64 * 1024
+"""Octets of a message in the database up to which the reactor inserts it, in tens of microseconds."""
+QUICK_PLACES = 20
+"""Mailboxes up to which it does."""
 
 
 @frozen
@@ -40,8 +48,27 @@ class Prepared:
     columns: tuple[Any, ...]
     content: tuple[bytes, bytes | None, str | None]
 
+    def is_quick(self, places: int) -> bool:
+        """Whether it is inserted, with so many references, in no time."""
+        head, body, _file = self.content
+        return places <= QUICK_PLACES and len(head) + len(body or b"") <= QUICK_OCTETS
 
-async def stored(message: Message, files: Files, site: Site, insert: Callable[[Prepared], Awaitable[Any]]) -> Any:
+
+@frozen
+class Insertion:
+    """
+    A message, and what it is to be inserted as.
+
+    @ivar places: mailboxes, each with the flags it has there.
+    @ivar when: its internal date.
+    """
+
+    prepared: Prepared
+    places: Sequence[tuple[int, FlagSet]]
+    when: int
+
+
+async def stored(message: Message, files: Files, site: Site, insert: Callable[[Prepared], Awaitable[T]]) -> T:
     """
     Prepare a message and insert it; a big body's file is durable before, and gone again if the insertion fails.
 
@@ -90,26 +117,52 @@ def _columns(known: Digest) -> tuple[Any, ...]:
     )
 
 
-# --- operations: they run in the writer's thread ----------------------------------------------------------------------
+# --- operations: they are given the writing connection ----------------------------------------------------------------
 
 
-def insert_message(connection: Writer, prepared: Prepared, refs: int) -> int:
-    """Insert a message that so many items will refer to; return its id."""
-    connection.execute(_MESSAGE, (refs, *prepared.columns))
-    number: int = connection.last_insert_rowid()
-    connection.execute(_CONTENT, (number, *prepared.content))
-    return number
+def append_all(connection: Writer, insertions: Sequence[Insertion]) -> list[Appended]:
+    """Insert messages that go to one place each (a L{mailframe.sqlite.database.Together})."""
+    return [appended for [appended] in insert_all(connection, insertions)]
 
 
-def insert_item(connection: Writer, mailbox: int, message: int, flags: FlagSet, internal_date: int) -> Appended:
+def insert_all(connection: Writer, insertions: Sequence[Insertion]) -> list[list[Appended]]:
     """
-    Put a message into a mailbox.
+    Insert messages: each table is visited once, and the numbers of each mailbox are changed once.
 
-    @raise NoSuchMailbox: it is gone.
+    @return: for each, where it is now.
+    @raise NoSuchMailbox: a mailbox is gone.
     """
-    for uidvalidity, uid, modseq in connection.execute(_COUNT, (SEEN not in flags, mailbox)):
-        connection.execute(_ITEM, (mailbox, uid, message, flagsets.text(flags), internal_date, modseq))
-        return Appended(uidvalidity, uid)
+    first = _insert_messages(connection, insertions)
+    arriving: dict[int, list[tuple[int, FlagSet]]] = {}
+    for at, insertion in enumerate(insertions):
+        for mailbox, flags in insertion.places:
+            arriving.setdefault(mailbox, []).append((at, flags))
+    appended: list[list[Appended]] = [[] for _ in insertions]
+    items = []
+    for mailbox, new in arriving.items():
+        uidvalidity, uid, modseq = _count(connection, mailbox, new)
+        for offset, (at, flags) in enumerate(new):
+            row = (mailbox, uid + offset, first + at, flagsets.text(flags), insertions[at].when, modseq + offset)
+            items.append(row)
+            appended[at].append(Appended(uidvalidity, uid + offset))
+    connection.executemany(_ITEM, items)
+    return appended
+
+
+def _insert_messages(connection: Writer, insertions: Sequence[Insertion]) -> int:
+    """Return the id of the first; the others follow, for a new row's is one more than the highest there is."""
+    connection.executemany(_MESSAGE, [(len(each.places), *each.prepared.columns) for each in insertions])
+    first = int(connection.last_insert_rowid()) - len(insertions) + 1
+    connection.executemany(_CONTENT, [(first + at, *each.prepared.content) for at, each in enumerate(insertions)])
+    return first
+
+
+def _count(connection: Writer, mailbox: int, new: Sequence[tuple[int, FlagSet]]) -> tuple[int, int, int]:
+    """Count messages in; return UIDVALIDITY, and UID and mod-sequence of the first."""
+    for uidvalidity, uid, modseq in connection.execute(_NUMBERS, (mailbox,)):
+        unseen = sum(SEEN not in flags for _at, flags in new)
+        connection.execute(_COUNT, (len(new), unseen, mailbox))
+        return uidvalidity, uid, modseq
     raise NoSuchMailbox("The mailbox is gone")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from attrs import define
@@ -29,11 +29,13 @@ from mailframe.spool import Message
 from mailframe.sqlite.database import Writer
 from mailframe.store.sqlite import changing
 from mailframe.store.sqlite.forgetting import FORGOTTEN
-from mailframe.store.sqlite.inserting import Prepared, insert_item, insert_message, stored
+from mailframe.store.sqlite.inserting import Insertion, Prepared, append_all, stored
 from mailframe.store.sqlite.kept import Kept
 
 INLINE_ROWS = 20
 """Messages up to which facts are read in the reactor: that is quicker than asking a thread."""
+QUICK_ROWS = 20
+"""UIDs between the first and the last message of a change up to which it is made in the reactor."""
 INLINE_OCTETS = 512 * 1024
 """Octets of a file that are read in the reactor at a time."""
 
@@ -155,14 +157,11 @@ class SQLiteMailbox:
         flagsets.checked(flags)
         when = int(self.kept.site.clock.seconds()) if internal_date is None else internal_date
 
-        async def insert(prepared: Prepared) -> Appended:
-            def operation(connection: Writer) -> Appended:
-                return insert_item(connection, self.number, insert_message(connection, prepared, 1), flags, when)
+        def insert(prepared: Prepared) -> Awaitable[Appended]:
+            insertion = Insertion(prepared, [(self.number, flags)], when)
+            return self.kept.database.write_together(append_all, insertion, self._changed, quick=prepared.is_quick(1))
 
-            return await self.kept.database.write(operation, self._changed)
-
-        appended: Appended = await stored(message, self.kept.files, self.kept.site, insert)
-        return appended
+        return await stored(message, self.kept.files, self.kept.site, insert)
 
     async def store_flags(
         self, uids: Sequence[int], mode: StoreMode, flags: FlagSet, unchanged_since: int | None = None
@@ -170,12 +169,14 @@ class SQLiteMailbox:
         """Change flags."""
         flagsets.checked(flags)
         change = changing.FlagChange(self.number, uids, mode, flags, unchanged_since)
-        return await self.kept.database.write(change.run, self._changed)
+        return await self.kept.database.write(change.run, self._changed, quick=_is_quick(uids))
 
     async def expunge(self, uids: Sequence[int], only_deleted: bool = True) -> Sequence[int]:
         """Remove messages."""
         gone, files = await self.kept.database.write(
-            lambda connection: changing.expunge(connection, self.number, uids, only_deleted), self._changed
+            lambda connection: changing.expunge(connection, self.number, uids, only_deleted),
+            self._changed,
+            quick=_is_quick(uids),
         )
         await self.kept.drop(files)
         return gone
@@ -184,7 +185,9 @@ class SQLiteMailbox:
         """Copy messages."""
         other = self._same_store(target)
         return await self.kept.database.write(
-            lambda connection: changing.copy(connection, self.number, uids, other.number), other._changed
+            lambda connection: changing.copy(connection, self.number, uids, other.number),
+            other._changed,
+            quick=_is_quick(uids),
         )
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Copied:
@@ -196,14 +199,18 @@ class SQLiteMailbox:
             other._changed(result)
 
         return await self.kept.database.write(
-            lambda connection: changing.move(connection, self.number, uids, other.number), both
+            lambda connection: changing.move(connection, self.number, uids, other.number),
+            both,
+            quick=_is_quick(uids),
         )
 
     async def claim_recent(self) -> int:
         """Return the first recent UID, and leave none."""
         if (state := await self.state()).recent == state.uidnext:
             return state.recent
-        return await self.kept.database.write(lambda connection: changing.claim_recent(connection, self.number))
+        return await self.kept.database.write(
+            lambda connection: changing.claim_recent(connection, self.number), quick=True
+        )
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Tell of changes."""
@@ -216,6 +223,10 @@ class SQLiteMailbox:
         if not isinstance(target, SQLiteMailbox) or target.kept is not self.kept:
             raise TypeError("a message is copied within one store")
         return target
+
+
+def _is_quick(uids: Sequence[int]) -> bool:
+    return not uids or uids[-1] - uids[0] < QUICK_ROWS
 
 
 def _state(rows: Sequence[tuple[Any, ...]]) -> MailboxState:

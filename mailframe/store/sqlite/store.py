@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import define
+from attrs import define, frozen
 from zope.interface import implementer
 
 from mailframe.errors import MailError, NoSuchAccount, Permanent
@@ -12,13 +12,28 @@ from mailframe.interfaces import Filing, IAccount, IBulkDelivery, IMailStore
 from mailframe.spool import Message
 from mailframe.sqlite.database import Writer
 from mailframe.store.sqlite.account import INBOX, SQLiteAccount, drop_messages, new_mailbox
-from mailframe.store.sqlite.inserting import Prepared, insert_item, insert_message, stored
+from mailframe.store.sqlite.inserting import Insertion, Prepared, insert_all, stored
 from mailframe.store.sqlite.kept import Kept
 
 _ACCOUNT = "SELECT id FROM account WHERE name = ?"
 _MAILBOX = (
     "SELECT b.id FROM account a JOIN mailbox b ON b.account = a.id WHERE a.name = ? AND b.name = ? AND b.selectable"
 )
+
+
+@frozen
+class _Delivery:
+    prepared: Prepared
+    filings: Sequence[Filing]
+    when: int
+
+
+@frozen
+class _Outcome:
+    """The mailboxes that have a message now, and the filings that failed."""
+
+    mailboxes: Sequence[int]
+    failed: Mapping[Filing, Exception]
 
 
 @implementer(IMailStore, IBulkDelivery)
@@ -44,36 +59,46 @@ class SQLiteStore:
         """Store one message for many accounts."""
         when = int(self.kept.site.clock.seconds())
 
-        async def insert(prepared: Prepared) -> tuple[list[int], dict[Filing, Exception]]:
-            return await self.kept.database.write(
-                lambda connection: self._deliver(connection, prepared, filings, when),
-                lambda result: self.kept.watchers.notify(result[0]),
+        async def insert(prepared: Prepared) -> _Outcome:
+            outcome = await self.kept.database.write_together(
+                self._deliver_all,
+                _Delivery(prepared, filings, when),
+                lambda outcome: self.kept.watchers.notify(outcome.mailboxes),
+                quick=prepared.is_quick(len(filings)),
             )
+            if not outcome.mailboxes:
+                raise _NowhereToGo(outcome)
+            return outcome
 
         try:
-            _mailboxes, failed = await stored(message, self.kept.files, self.kept.site, insert)
+            outcome = await stored(message, self.kept.files, self.kept.site, insert)
         except _NowhereToGo as nowhere:
-            return nowhere.failed
-        result: dict[Filing, Exception] = failed
-        return result
+            outcome = nowhere.outcome
+        return outcome.failed
 
-    def _deliver(
-        self, connection: Writer, prepared: Prepared, filings: Sequence[Filing], when: int
-    ) -> tuple[list[int], dict[Filing, Exception]]:
-        """Return the mailboxes that have it now, and the filings that failed; runs in the writer's thread."""
-        places: list[tuple[int, Filing]] = []
-        failed: dict[Filing, Exception] = {}
-        for filing in filings:
-            try:
-                places.append((self._place(connection, filing), filing))
-            except MailError as error:
-                failed[filing] = error
-        if not places:
-            raise _NowhereToGo(failed)
-        number = insert_message(connection, prepared, len(places))
-        for mailbox, filing in places:
-            insert_item(connection, mailbox, number, filing.flags, when)
-        return [mailbox for mailbox, _filing in places], failed
+    def _deliver_all(self, connection: Writer, deliveries: Sequence[_Delivery]) -> list[_Outcome]:
+        """Store what came together; a message that has no place is left out."""
+        outcomes, insertions = [], []
+        places: dict[Filing, int | MailError] = {}
+        for delivery in deliveries:
+            for filing in delivery.filings:
+                if filing not in places:
+                    places[filing] = self._place_or_error(connection, filing)
+            found = [(places[filing], filing) for filing in delivery.filings]
+            good = [(place, filing.flags) for place, filing in found if isinstance(place, int)]
+            failed = {filing: place for place, filing in found if isinstance(place, MailError)}
+            outcomes.append(_Outcome([mailbox for mailbox, _flags in good], failed))
+            if good:
+                insertions.append(Insertion(delivery.prepared, good, delivery.when))
+        if insertions:
+            insert_all(connection, insertions)
+        return outcomes
+
+    def _place_or_error(self, connection: Writer, filing: Filing) -> int | MailError:
+        try:
+            return self._place(connection, filing)
+        except MailError as error:
+            return error
 
     def _place(self, connection: Writer, filing: Filing) -> int:
         for (number,) in connection.execute(_MAILBOX, (filing.account, filing.mailbox)):
@@ -99,8 +124,8 @@ class SQLiteStore:
 class _NowhereToGo(Permanent):
     """No filing succeeded: the message must not stay behind without a reference."""
 
-    def __init__(self, failed: dict[Filing, Exception]) -> None:
-        self.failed = failed
+    def __init__(self, outcome: _Outcome) -> None:
+        self.outcome = outcome
 
 
 def find_account(connection: Writer, name: str) -> int | None:
