@@ -17,7 +17,17 @@ from twisted.internet.endpoints import serverFromString
 
 from mailframe.address import parse_domain
 from mailframe.administration import Administered
-from mailframe.interfaces import IAccounts, IDeliveryQueue, IJournal, IKeepsFiles, IKeepsJournal, IKeepsQueue, IPart
+from mailframe.interfaces import (
+    IAccounts,
+    IDeliveryQueue,
+    IJournal,
+    IKeepsFiles,
+    IKeepsJournal,
+    IKeepsQueue,
+    IKeepsSuppressions,
+    IPart,
+    ISuppressions,
+)
 from mailframe.site import Site
 
 if TYPE_CHECKING:
@@ -191,7 +201,9 @@ class Server:
     @property
     def administered(self) -> Administered:
         """What of it the C{mailframe} command looks at and changes."""
-        return Administered(accounts=self.accounts, queue=self.queue, journal=self.keeps_journal)
+        return Administered(
+            accounts=self.accounts, queue=self.queue, suppressions=self.suppressions, journal=self.keeps_journal
+        )
 
     @property
     def queue(self) -> IDeliveryQueue | IKeepsQueue | None:
@@ -199,6 +211,14 @@ class Server:
         sources = [getattr(part, "source", None) for part in self.run]
         keeping = [part for part in self.run if IKeepsQueue.providedBy(part) or IDeliveryQueue.providedBy(part)]
         found = [*(source for source in sources if source is not None), *keeping]
+        return found[0] if found else None
+
+    @property
+    def suppressions(self) -> ISuppressions | IKeepsSuppressions | None:
+        """The list of those that no mail is sent to: a Runner's own, or else that of a part, or what keeps it."""
+        given = [getattr(part, "suppressions", None) for part in self.run if not IKeepsSuppressions.providedBy(part)]
+        keeping = [part for part in self.run if IKeepsSuppressions.providedBy(part)]
+        found = [*(each for each in given if each is not None), *keeping]
         return found[0] if found else None
 
     @property

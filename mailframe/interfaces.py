@@ -793,6 +793,66 @@ class ILendsAtOnce(Interface):
         """
 
 
+# --- addresses that get no mail --------------------------------------------------------------------------------------
+
+
+@frozen
+class Suppression:
+    """
+    An address or a domain on another server that no mail is sent to.
+
+    @ivar target: the address in lower case, or the domain.
+    @ivar reason: one printable line.
+    @ivar added: when, seconds since the epoch.
+    @ivar until: when it ends; C{None} is never.
+    """
+
+    target: str
+    reason: str
+    added: float
+    until: float | None = None
+
+
+class ISuppressions(Interface):
+    """
+    The addresses and domains on other servers that no mail is sent to.
+
+    A target is an L{Address}, or a domain in lower case, which is for all its addresses but not for the domains below
+    it. Upper and lower case are one.
+    """
+
+    def find(address: Address) -> Awaitable[Suppression | None]:
+        """Return what forbids to send there now, or C{None}."""
+
+    def suppress(target: Address | str, reason: str, until: float | None = None) -> Awaitable[None]:
+        """
+        Forbid to send there, in place of what was said of that target before; durable when this returns.
+
+        @param reason: one printable line for senders; longer ones are cut.
+        @raise ValueError: it is none.
+        """
+
+    def allow(target: Address | str) -> Awaitable[bool]:
+        """Let mail go there again, and forget what was counted; return whether it was suppressed."""
+
+    def suppressions(after: str = "", limit: int = 100) -> Awaitable[Sequence[Suppression]]:
+        """
+        Return those that count now, in the order of their targets.
+
+        @param after: the target of the last one that was returned before.
+        """
+
+    def count(address: Address, since: float) -> Awaitable[int]:
+        """
+        Count one more failure for good of an address, and return how many there are now.
+
+        @param since: seconds since the epoch: the count begins anew if the last one was before.
+        """
+
+    def forget(address: Address) -> Awaitable[None]:
+        """Forget what was counted of an address, since it works."""
+
+
 # --- the world -------------------------------------------------------------------------------------------------------
 
 
@@ -839,6 +899,12 @@ class IKeepsQueue(Interface):
     """Optional power of an L{IPart}: it keeps a delivery queue."""
 
     queue: IDeliveryQueue = Attribute("There once it has started.")
+
+
+class IKeepsSuppressions(Interface):
+    """Optional power of an L{IPart}: it keeps a list of those that no mail is sent to."""
+
+    suppressions: ISuppressions = Attribute("There once it has started.")
 
 
 class IKeepsFiles(Interface):

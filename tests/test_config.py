@@ -14,6 +14,7 @@ from mailframe.delivery.relay import ToMX
 from mailframe.interfaces import IKeepsFiles, IPart
 from mailframe.queue.memory import MemoryQueue
 from mailframe.queue.runner import Runner
+from mailframe.queue.suppressions import MemorySuppressions
 from mailframe.site import Site
 from mailframe.sqlite import SQLite
 
@@ -127,3 +128,10 @@ def test_the_queue_is_that_of_the_runner_or_else_of_a_part() -> None:
 def test_what_has_nothing_has_nothing_to_administer() -> None:
     assert not Server("h", run=[Part()]).administered
     assert Server("h", run=[Part(), Runner(MemoryQueue(Clock()), ToMX())]).administered
+
+
+def test_the_list_of_those_that_get_no_mail_is_a_runners_own_or_else_that_of_a_part() -> None:
+    listed, data = MemorySuppressions(Clock()), SQLite("/var/lib/mail")
+    assert Server("h", run=[data, Runner(data, ToMX(), suppressions=listed)]).suppressions is listed
+    assert Server("h", run=[data, Runner(data, ToMX())]).suppressions is data
+    assert Server("h", run=[Runner(MemoryQueue(Clock()), ToMX())]).suppressions is None

@@ -9,10 +9,11 @@ from mailframe.administration.accounts import ACCOUNTS
 from mailframe.administration.journal import JOURNAL
 from mailframe.administration.queue import QUEUE
 from mailframe.administration.requests import Administered, Area, BadRequest, Request
+from mailframe.administration.suppressions import SUPPRESSIONS
 
 __all__ = ["AREAS", "Administered", "BadRequest", "Request", "perform"]
 
-AREAS: tuple[Area, ...] = (ACCOUNTS, QUEUE, JOURNAL)
+AREAS: tuple[Area, ...] = (ACCOUNTS, QUEUE, SUPPRESSIONS, JOURNAL)
 
 _AREA_OF: Mapping[str, Area] = {name: area for area in AREAS for name in area.actions}
 

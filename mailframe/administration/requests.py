@@ -30,11 +30,13 @@ class Administered:
     @ivar accounts: its accounts and aliases.
     @ivar queue: its delivery queue, or something with one as its C{queue} once it is started.
     @ivar journal: what keeps its journal.
+    @ivar suppressions: its list of those that no mail is sent to, or something with one as its C{suppressions}.
     """
 
     accounts: IAccounts | None = None
     queue: Any = None
     journal: IKeepsJournal | None = None
+    suppressions: Any = None
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
@@ -43,7 +45,7 @@ class Administered:
     @property
     def parts(self) -> tuple[Any, ...]:
         """All of it; what several fields share is there once for each."""
-        return (self.accounts, self.queue, self.journal)
+        return (self.accounts, self.queue, self.suppressions, self.journal)
 
 
 @frozen

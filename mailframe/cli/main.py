@@ -12,10 +12,11 @@ import click
 
 from mailframe.cli.asking import ask, fail, is_terminal
 from mailframe.cli.queue import queue
+from mailframe.cli.suppress import suppress
 from mailframe.cli.trace import trace
 
 
-@click.group(commands=[queue, trace], context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(commands=[queue, suppress, trace], context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", metavar="DIR", help="Data of a server without a configuration [./mailframe-data].")
 @click.option("--config", metavar="FILE", help="Configuration of the server.")
 @click.pass_context

@@ -51,7 +51,7 @@ def unconfigured(directory: str) -> Stopped:
     from mailframe.sqlite import SQLite  # the heaviest import of all
 
     data = SQLite(directory)
-    return Stopped(Administered(accounts=data, queue=data, journal=data))
+    return Stopped(Administered(accounts=data, queue=data, suppressions=data, journal=data))
 
 
 def configured(file: str) -> Stopped:

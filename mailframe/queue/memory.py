@@ -21,9 +21,9 @@ T = TypeVar("T")
 class InMemory:
     """A database that is nowhere but here."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: str) -> None:
         self._connection = apsw.Connection(":memory:")
-        self._connection.execute("".join(STEPS))
+        self._connection.execute(tables)
 
     async def write(self, op: Callable[[Any], T], /) -> T:
         """Run a function of the connection in a transaction."""
@@ -47,7 +47,7 @@ class MemoryQueue(SQLiteQueue):
         """
         @param clock: tells when a message came.
         """
-        super().__init__(InMemory(), "", Site("memory", clock))
+        super().__init__(InMemory("".join(STEPS)), "", Site("memory", clock))
 
     async def _content(self, id: str, envelope: Envelope, message: Message) -> Content:
         return await super()._content(id, envelope, Message.from_bytes(bytes(message)))

@@ -38,10 +38,13 @@ from mailframe.mailauth.https import https
 from mailframe.mailauth.policy_cache import Fetch, PolicyCache
 from mailframe.mailauth.roots import Roots
 from mailframe.mailauth.tls_policy import Destination, Level, Policies
+from mailframe.powers import suppressions
+from mailframe.queue import suppressing
 from mailframe.queue.concurrency import FORGET_SECONDS, Limits, Window
 from mailframe.queue.grouping import Group, grouped
 from mailframe.queue.recording import Recording
 from mailframe.queue.schedule import Schedules
+from mailframe.queue.suppressing import Suppressing
 from mailframe.queue.tls_reports import DailyReports, TLSReports, daily, kept_by
 from mailframe.site import Site
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
@@ -83,6 +86,9 @@ class Runner:
     @ivar tls: by domain, what TLS must be like there, whatever the domain says itself.
     @ivar least_tls: what it must be like where nobody says anything.
     @ivar roots: what certificates of mail and web servers must lead to; C{None} is the roots of the system.
+    @ivar suppressions: an L{ISuppressions}: who on other servers gets no mail; C{None} is that of C{source}, if it has
+        one, as SQLite does.
+    @ivar suppressing: when addresses come onto that list by themselves; by default never.
     @ivar fetch: fetches MTA-STS policies; by default over HTTPS, where there is a real network.
     @ivar tls_reports: tell domains that ask for it how TLS with their servers went; C{None} tells nobody.
     """
@@ -97,6 +103,8 @@ class Runner:
     least_tls: Level = field(default=Level.MAY, kw_only=True)
     roots: Roots | None = field(default=None, kw_only=True)
     fetch: Fetch | None = field(default=None, kw_only=True)
+    suppressions: Any = field(default=None, kw_only=True)
+    suppressing: Suppressing | None = field(default=None, kw_only=True)
     tls_reports: TLSReports | None = field(default=None, kw_only=True)
     _site: Site | None = field(default=None, init=False)
     _sender: Any = field(default=None, init=False)
@@ -323,6 +331,7 @@ class Runner:
                 self._recording.add(done, outcomes)
         except Exception:
             _log.failure("{message} cannot be reported: it is tried again", message=group.leased[0].id)
+        await self._learn_of(done, outcomes)
         self._active -= 1
         _learn(window, outcomes.values(), self._now)
         if self._running:
@@ -331,14 +340,28 @@ class Runner:
             self._idle.callback(None)
 
     async def _outcomes(self, group: Group) -> Mapping[int, Outcome]:
-        first = group.leased[0]
-        recipients = tuple(each.envelope.recipients[0] for each in group.leased)
+        refused = await suppressing.refused(suppressions(self), group.leased, group.target)
+        if len(refused) == len(group.leased):
+            return refused
+        leased = [each for each in group.leased if each.key not in refused]
+        first = leased[0]
+        recipients = tuple(each.envelope.recipients[0] for each in leased)
         delivery = Delivery(
             first.id, first.envelope, recipients, first.message, via=self._sender, site=self._site, queue=self
         )
         targets = [(each, group.target) for each in recipients]
         handed = await hand(delivery, targets, self._clock, ATTEMPT_SECONDS)
-        return {each.key: outcome for each, (_who, outcome) in zip(group.leased, handed, strict=True)}
+        return {**refused, **{each.key: outcome for each, (_who, outcome) in zip(leased, handed, strict=True)}}
+
+    async def _learn_of(self, leased: Sequence[Leased], outcomes: Mapping[int, Outcome]) -> None:
+        """Count whom other servers refuse for good, where that is wanted."""
+        known = suppressions(self)
+        if self.suppressing is None or known is None:
+            return
+        try:
+            await suppressing.learn(known, self.suppressing, leased, outcomes, self._now)
+        except Exception:
+            _log.failure("refused addresses cannot be counted")
 
     async def _give_back(self) -> None:
         """Return what was lent and not begun, or interrupted."""

@@ -70,5 +70,18 @@ CREATE INDEX flow_sender ON flow (sender COLLATE NOCASE);
 """
 """For administrators: who is held though its lease has ended, and the flows of one sender."""
 
+SUPPRESSIONS = """
+CREATE TABLE suppression (
+    target TEXT PRIMARY KEY,
+    reason TEXT NOT NULL,
+    added REAL NOT NULL,
+    until REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX suppression_until ON suppression (until);
+CREATE TABLE hard_bounce (target TEXT PRIMARY KEY, failures INTEGER NOT NULL, last REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX hard_bounce_last ON hard_bounce (last);
+"""
+"""Who gets no mail: C{target} is a domain, or an address in lower case; C{until} is infinite for ever."""
+
 STEPS = (FIRST, FLOWS, BY_HAND)
 """All, for a database that holds nothing but a queue."""

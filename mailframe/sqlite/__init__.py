@@ -31,6 +31,7 @@ from mailframe.interfaces import (
     IKeepsJournal,
     IKeepsQueue,
     IKeepsSpool,
+    IKeepsSuppressions,
     IKeepsTLS,
     IMailStore,
     IPart,
@@ -39,6 +40,7 @@ from mailframe.interfaces import (
 from mailframe.journal.retention import Retention
 from mailframe.journal.sqlite import SQLiteJournal
 from mailframe.queue.sqlite import SQLiteQueue
+from mailframe.queue.suppressions import SQLiteSuppressions
 from mailframe.site import Site, inline
 from mailframe.spool import Message, Spool
 from mailframe.sqlite import schema
@@ -69,6 +71,7 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     IRelocatable,
     IKeepsQueue,
     IKeepsSpool,
+    IKeepsSuppressions,
     IKeepsTLS,
     IKeepsJournal,
 )
@@ -93,6 +96,7 @@ class SQLite:
     _store: SQLiteStore | None = field(default=None, init=False)
     _accounts: SQLiteAccounts | None = field(default=None, init=False)
     _queue: SQLiteQueue | None = field(default=None, init=False)
+    _suppressions: SQLiteSuppressions | None = field(default=None, init=False)
     _journal: SQLiteJournal = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -137,6 +141,7 @@ class SQLite:
         self._store = SQLiteStore(kept, self.any_account)
         self._accounts = SQLiteAccounts(kept)
         self._queue = SQLiteQueue(database, self._path("queue"), site)
+        self._suppressions = SQLiteSuppressions(database, site.clock)
         self._journal.start(database, site)
         self.spool.clear()
         await self._queue.start()
@@ -148,7 +153,7 @@ class SQLite:
         self._journal.stop()
         if self._kept is not None:
             self._kept.database.close()
-        self._kept = self._store = self._accounts = self._queue = None
+        self._kept = self._store = self._accounts = self._queue = self._suppressions = None
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -166,6 +171,13 @@ class SQLite:
     def journal(self) -> IJournal | None:
         """The journal, if one is kept."""
         return None if self.events is None else self._journal
+
+    @property
+    def suppressions(self) -> SQLiteSuppressions:
+        """Who on other servers gets no mail."""
+        if self._suppressions is None:
+            raise _not_open()
+        return self._suppressions
 
     @property
     def store(self) -> SQLiteStore:

@@ -84,7 +84,15 @@ CREATE TABLE expunged (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_MAIL + queue.FIRST, queue.FLOWS, tls.TABLES, queue.BY_HAND, JOURNAL, answered.TABLE)
+STEPS: tuple[str, ...] = (
+    _MAIL + queue.FIRST,
+    queue.FLOWS,
+    tls.TABLES,
+    queue.BY_HAND,
+    JOURNAL,
+    answered.TABLE,
+    queue.SUPPRESSIONS,
+)
 """Step n leads from version n to version n+1; a step that was released is never changed."""
 
 VERSION = len(STEPS)

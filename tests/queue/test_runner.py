@@ -10,19 +10,22 @@ from unittest import mock
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
 
 from mailframe.address import Address
 from mailframe.delivery.routes import Route
 from mailframe.envelope import Envelope, Recipient
 from mailframe.errors import Temporary
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
-from mailframe.interfaces import Selection
+from mailframe.interfaces import IElsewhere, Selection
 from mailframe.net.dns import NoAnswer
 from mailframe.queue import recording
 from mailframe.queue.concurrency import Limits
 from mailframe.queue.memory import MemoryQueue
 from mailframe.queue.runner import LEASE_SECONDS, PATIENCE_SECONDS, STOP_SECONDS, TROUBLE_SECONDS, Runner
 from mailframe.queue.schedule import DAY, HOUR, MINUTE, Schedule, Schedules
+from mailframe.queue.suppressing import Suppressing
+from mailframe.queue.suppressions import MemorySuppressions
 from mailframe.site import Site
 from mailframe.spool import Message
 from mailframe.sqlite import SQLite
@@ -30,6 +33,7 @@ from mailframe.testing.dns import FakeDNS
 
 MESSAGE = Message.from_bytes(b"Subject: hello\r\nMessage-ID: <1@example.net>\r\n\r\nText\r\n")
 ENVELOPE = Envelope(Address("me", "example.net"), (Recipient(Address("ann", "a.example")),))
+UNKNOWN = Failed("5.1.1", "No such user", "mx.a.example", "550 5.1.1 No such user")
 DEAD = Retry("4.4.1", "Nobody there")
 
 
@@ -371,6 +375,108 @@ class RunnerTests(SynchronousTestCase):
         self.now(self.queue.put("m1", ENVELOPE, MESSAGE, 0.0))
         self.now(self.queue.retry(Selection()))
         assert self.place.asked == []
+
+    # --- those that get no mail -----------------------------------------------------------------------------------
+
+    def elsewhere(self) -> MemorySuppressions:
+        """Let mail for everybody but me go to other servers, and return the list of those that get none."""
+        directlyProvides(self.place, IElsewhere)
+        return MemorySuppressions(self.clock)
+
+    def test_who_is_suppressed_gets_nothing_and_the_sender_is_told(self) -> None:
+        listed = self.elsewhere()
+        self.start(suppressions=listed)
+        self.now(listed.suppress(Address("ann", "a.example"), "Nobody there"))
+        self.put("ann@a.example", "bob@a.example")
+        assert [to for _when, _id, to in self.place.asked] == [["bob"]]
+        [body] = self.reports.bodies
+        assert b"Status: 5.1.1\r\n" in body
+        assert b"Nobody there. If it works again, tell the postmaster" in body.replace(b"\r\n ", b" ")
+        self.put("ann@a.example", id="m2")
+        assert len(self.place.asked) == 1
+        assert self.empty()
+
+    def test_our_own_mailboxes_are_never_suppressed(self) -> None:
+        listed = MemorySuppressions(self.clock)
+        self.start(suppressions=listed)
+        self.now(listed.suppress("a.example", "Nobody there"))
+        self.put("ann@a.example")
+        assert len(self.place.asked) == 1
+        assert self.reports.asked == []
+
+    def test_a_list_that_cannot_be_read_means_later(self) -> None:
+        listed = self.elsewhere()
+        self.start(suppressions=listed)
+        with mock.patch.object(MemorySuppressions, "find", side_effect=Temporary("disk")):
+            self.put("ann@a.example")
+        assert self.place.asked == []
+        assert len(self.flushLoggedErrors(Temporary)) == 1
+        self.advance(10 * MINUTE)
+        assert len(self.place.asked) == 1
+
+    def refusing(self, outcome: Outcome, **options: Any) -> MemorySuppressions:
+        """Start a runner that learns, where another server says this of every message."""
+        listed = self.elsewhere()
+        self.place.answer = lambda _delivery: outcome
+        self.start(suppressions=listed, **options)
+        return listed
+
+    def send(self, count: int, first: int = 0) -> None:
+        for number in range(first, first + count):
+            self.put("ann@a.example", id=f"m{number}")
+
+    def test_who_is_unknown_again_and_again_is_suppressed_for_a_time(self) -> None:
+        listed = self.refusing(UNKNOWN, suppressing=Suppressing(after=3, lasts=30 * DAY))
+        self.send(3)
+        [found] = self.now(listed.suppressions())
+        assert found.target == "ann@a.example"
+        assert found.reason == "mx.a.example has refused it 3 times, 550 5.1.1 No such user"
+        assert found.until == self.clock.seconds() + 30 * DAY
+        self.send(2, 3)
+        assert len(self.place.asked) == 3
+        assert len(self.reports.asked) == 5
+
+    def test_suppressing_may_last_for_ever(self) -> None:
+        listed = self.refusing(UNKNOWN, suppressing=Suppressing(after=1, lasts=0))
+        self.send(1)
+        assert [each.until for each in self.now(listed.suppressions())] == [None]
+
+    def test_nobody_is_suppressed_unless_that_is_wanted(self) -> None:
+        listed = self.refusing(UNKNOWN)
+        self.send(10)
+        assert self.now(listed.suppressions()) == []
+
+    def test_only_what_another_server_says_of_an_address_counts(self) -> None:
+        for outcome in (
+            Failed("5.1.1", "No such user"),
+            Failed("5.7.1", "Spam", "mx.a.example", "550 5.7.1 Spam"),
+            Retry("4.2.2", "Full", "mx.a.example", "452 4.2.2 Full"),
+        ):
+            listed = self.refusing(outcome, suppressing=Suppressing(after=1))
+            self.send(2)
+            assert self.now(listed.suppressions()) == []
+            self.now(self.runner.stop())
+
+    def test_a_success_between_two_failures_begins_the_count_anew(self) -> None:
+        listed = self.refusing(UNKNOWN, suppressing=Suppressing(after=3))
+        self.send(2)
+        self.place.answer = lambda _delivery: Delivered("there", remote="mx.a.example")
+        self.send(1, 2)
+        self.place.answer = lambda _delivery: UNKNOWN
+        self.send(2, 3)
+        assert self.now(listed.suppressions()) == []
+        self.advance(31 * DAY)
+        self.send(1, 5)
+        assert self.now(listed.suppressions()) == []
+
+    def test_a_count_that_cannot_be_kept_does_not_hinder_anybody(self) -> None:
+        listed = self.refusing(UNKNOWN, suppressing=Suppressing(after=1))
+        with mock.patch.object(MemorySuppressions, "count", side_effect=Temporary("disk")):
+            self.send(1)
+        assert len(self.flushLoggedErrors(Temporary)) == 1
+        assert len(self.reports.asked) == 1
+        assert self.empty()
+        assert self.now(listed.suppressions()) == []
 
     # --- trouble and the end --------------------------------------------------------------------------------------
 

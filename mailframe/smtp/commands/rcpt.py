@@ -15,6 +15,7 @@ from mailframe.envelope import Recipient
 from mailframe.errors import MailError
 from mailframe.hooks import HOOK_SECONDS, RecipientEvent, Reject, Target
 from mailframe.interfaces import IElsewhere, IQueues, IRecipientCheck, ISiteCheck
+from mailframe.powers import suppressed, suppressions
 from mailframe.smtp import replies
 from mailframe.smtp.extension import Command
 from mailframe.smtp.grammar import Path, path
@@ -59,8 +60,22 @@ async def _target(session: Session, address: Address) -> Target:
     elif ISiteCheck.providedBy(target):
         await _check(session, partial(known.check_at, session.site), address)
     if IElsewhere.providedBy(target) and not IQueues.providedBy(target):
+        await _refuse_suppressed(session, address)
         return session.to_queue
     return target
+
+
+async def _refuse_suppressed(session: Session, address: Address) -> None:
+    """Refuse who gets no mail from here, now that the sender can still be told (L{ISuppressions})."""
+    known = suppressions(session.queue)
+    if known is None:
+        return
+    try:
+        found = await known.find(address)
+    except MailError:
+        raise Refused(replies.FAULT) from None
+    if found is not None:
+        raise Refused(reply(550, codes.BAD_MAILBOX, suppressed(found)))
 
 
 def _may_relay(session: Session) -> bool:
