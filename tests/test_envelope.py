@@ -37,7 +37,7 @@ def test_equal_transactions_are_equal() -> None:
 
 def test_only_the_recipients_are_others() -> None:
     one, two = Recipient(Address("c", "d")), Recipient(Address("e", "f"))
-    full = Envelope(Address("a", "b"), (one,), "8BITMIME", True, True, "HDRS", "x")
+    full = Envelope(Address("a", "b"), (one,), "8BITMIME", True, True, "HDRS", "x", "ann")
     untold = attrs.asdict(Envelope(None), recurse=False)
     assert all(value != untold[name] for name, value in attrs.asdict(full, recurse=False).items())  # nothing forgotten
     assert full.to((two,)) == attrs.evolve(full, recipients=(two,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mailframe.address import Address, quote_local
@@ -106,6 +106,7 @@ def test_a_local_part_that_would_be_too_long_leaves_the_sender_as_it_is() -> Non
     st.integers(0, 2**40),
 )
 def test_whatever_is_forwarded_can_be_written_and_comes_back(local: str, domain: str, now: int) -> None:
+    assume(len(quote_local(local).encode()) <= 64)  # else it is no address
     sender = address(f"{quote_local(local)}@{domain}")
     forwarded = OURS.forward(sender, now)
     assert Address.parse(str(forwarded)) == forwarded

@@ -287,14 +287,16 @@ class ClientSession:
 
     async def _ends(self, wanted: list[Address], results: Results) -> None:
         """Read the reply to the end of the message; LMTP has one for each recipient (RFC 2033 4.2)."""
+        # Where mail arrives by LMTP it stays; whoever knows DSN tells of that himself, or the sender is told twice.
+        action = Action.DELIVERED if self.lmtp else Action.RELAYED
+        action = Action.PASSED_ON if "DSN" in self.offers else action
         if not self.lmtp:
             reply = await self._reply(self.limits.end)
             self._open = self._open and not reply.positive
-            action = Action.PASSED_ON if "DSN" in self.offers else Action.RELAYED
             results.update(dict.fromkeys(wanted, ended(reply, self.peer, action)))
             return
         for address in wanted:
-            results[address] = ended(await self._reply(self.limits.end), self.peer, Action.DELIVERED)
+            results[address] = ended(await self._reply(self.limits.end), self.peer, action)
         self._open = False
 
 

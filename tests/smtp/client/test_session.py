@@ -350,6 +350,12 @@ def test_lmtp_answers_for_each_recipient() -> None:
     assert ann.action is Action.DELIVERED
 
 
+def test_lmtp_that_reports_relieves_us_of_it() -> None:
+    [outcome] = sent(greeted("DSN", lmtp=True), f"{TO_DATA}S: 354 Go on\n{WHOLE}S: 250 OK").values()
+    assert isinstance(outcome, Delivered)
+    assert outcome.action is Action.PASSED_ON
+
+
 def test_lmtp_that_breaks_off_between_two_answers_counts_for_those_it_has_given() -> None:
     results = sent(
         greeted("PIPELINING", lmtp=True),
