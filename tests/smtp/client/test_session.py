@@ -11,6 +11,7 @@ import pytest
 from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
+from mailframe.net.conversation import INBOX_OCTETS
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
 from mailframe.smtp.client.outcomes import Stale, Unusable
 from mailframe.smtp.client.plan import CannotCarry
@@ -482,6 +483,23 @@ def test_a_server_that_reads_slowly_is_waited_for_and_may_refuse_on_the_way(tmp_
         dialogue.play(script)
         assert kinds(dialogue.result()) == {"ann": kind}, script
         assert dialogue.session.over
+
+
+def test_a_server_that_talks_and_does_not_listen_fills_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(b"x" * 200_000)
+    message = Message(b"Subject: big\r\n\r\n", FileBody(str(tmp_path / "body"), 200_000))
+    dialogue = greeted("PIPELINING", "CHUNKING")
+    begin(dialogue, delivery(message=message))
+    with mock.patch.object(dialogue.wire, "write", lambda _data, to=dialogue: to.connection.pauseProducing()):
+        dialogue.connection.dataReceived(b"250 OK\r\n250 OK\r\n")
+    for _ in range(100):
+        if dialogue.wire.producerState == "paused":
+            break
+        dialogue.connection.dataReceived(b"250 And another thing\r\n" * 100)
+    assert dialogue.wire.producerState == "paused"
+    assert len(dialogue.connection.inbox) <= INBOX_OCTETS + 10_000
+    dialogue.clock.advance(DEFAULT.block)
+    assert kinds(dialogue.result()) == {"ann": ("Retry", "4.4.2")}
 
 
 @pytest.mark.parametrize("octets", [9, 11])
