@@ -12,17 +12,16 @@ from mailframe import IMAP, MX, POP3, Route, Runner, Server, SQLite, Submission,
 HERE = Path(os.environ.get("MAILFRAME_HOME", "/var/lib/mailframe"))
 
 data = SQLite(HERE / "data")  # mail, accounts, aliases and the queue
-routes = [Route("example.org", ToMailbox(data)), Route("*", ToMX())]  # the second for users who have logged in
-runner = Runner(data, routes)  # sends what is queued
+runner = Runner(data, [Route("example.org", ToMailbox(data)), Route("*", ToMX())])  # no stranger reaches "*"
 
 server = Server(
     "mx.example.org",
     certificates=HERE / "tls",  # NAME.pem, or certbot's folders; renewed ones are taken up without a restart
     run=[data, runner],
     listen=[
-        ("tcp:25", MX(routes, queue=runner)),
-        ("tcp:587", Submission(routes, users=data, queue=runner)),
-        ("tcp:465", over_tls(Submission(routes, users=data, queue=runner))),
+        ("tcp:25", MX(runner)),
+        ("tcp:587", Submission(runner, users=data)),
+        ("tcp:465", over_tls(Submission(runner, users=data))),
         ("tcp:993", over_tls(IMAP(data, users=data))),
         ("tcp:995", over_tls(POP3(data, users=data))),
     ],

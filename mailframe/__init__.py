@@ -38,11 +38,15 @@ if TYPE_CHECKING:
     from mailframe.hooks import Postpone as Postpone
     from mailframe.hooks import Reject as Reject
     from mailframe.hooks import Retry as Retry
+    from mailframe.hooks import Target as Target
     from mailframe.hooks import Verdict as Verdict
     from mailframe.imap import IMAP as IMAP
     from mailframe.pop3 import POP3 as POP3
     from mailframe.queue.runner import Runner as Runner
+    from mailframe.queue.schedule import Schedule as Schedule
+    from mailframe.queue.schedule import Schedules as Schedules
     from mailframe.queue.tls_reports import TLSReports as TLSReports
+    from mailframe.sasl.client import Credentials as Credentials
     from mailframe.site import Site as Site
     from mailframe.smtp import LMTP as LMTP
     from mailframe.smtp import MX as MX
@@ -78,12 +82,15 @@ _HOMES = {
         "Postpone",
         "Reject",
         "Retry",
+        "Target",
         "Verdict",
     ),
     "mailframe.imap": ("IMAP",),
     "mailframe.pop3": ("POP3",),
     "mailframe.queue.runner": ("Runner",),
+    "mailframe.queue.schedule": ("Schedule", "Schedules"),
     "mailframe.queue.tls_reports": ("TLSReports",),
+    "mailframe.sasl.client": ("Credentials",),
     "mailframe.site": ("Site",),
     "mailframe.smtp": ("LMTP", "MX", "Submission"),
     "mailframe.spool": ("Message",),
@@ -99,6 +106,7 @@ __all__ = [
     "POP3",
     "Accept",
     "Address",
+    "Credentials",
     "Delivered",
     "Delivery",
     "Discard",
@@ -115,11 +123,14 @@ __all__ = [
     "Route",
     "Runner",
     "SQLite",
+    "Schedule",
+    "Schedules",
     "SenderRewriting",
     "Server",
     "Site",
     "Submission",
     "TLSReports",
+    "Target",
     "ToChosen",
     "ToCommand",
     "ToForward",

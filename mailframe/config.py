@@ -189,6 +189,11 @@ class Server:
         return ServerService(self, reactor, site)
 
     @property
+    def services(self) -> list[Service]:
+        """What listens."""
+        return [service.service if isinstance(service, OverTLS) else service for _, service in self.listen]
+
+    @property
     def directories(self) -> list[str]:
         """Where its parts keep their files."""
         return [part.directory for part in self.run if IKeepsFiles.providedBy(part)]
@@ -224,8 +229,7 @@ class Server:
     @property
     def accounts(self) -> IAccounts | None:
         """Whose accounts and aliases the C{mailframe} command changes: a part's, or else those of the first service."""
-        services = [service.service if isinstance(service, OverTLS) else service for _, service in self.listen]
-        candidates = [*self.run, *(getattr(service, "users", None) for service in services)]
+        candidates = [*self.run, *(getattr(service, "users", None) for service in self.services)]
         found = [each for each in candidates if IAccounts.providedBy(each)]
         return found[0] if found else None
 

@@ -8,6 +8,7 @@ from types import CodeType
 from typing import Any
 
 from mailframe.config import Server
+from mailframe.wiring import unwired
 
 NAME = "server"
 """What the file must call the server it builds."""
@@ -34,6 +35,9 @@ def load(path: str | os.PathLike[str]) -> Server:
     if not isinstance(server, Server):
         wrong = f"{NAME} is {server!r}, not a Server" if NAME in names else f"no name {NAME!r} in it"
         raise ConfigError(f"{file}:{_line_of_name(file)}: {wrong}: end with {NAME} = Server(...)")
+    # Not in Server itself: one in another program may use what that program starts.
+    if (mistake := unwired(server.run, server.services)) is not None:
+        raise ConfigError(f"{file}:{_line_of_name(file)}: {mistake}")
     return server
 
 

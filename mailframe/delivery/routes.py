@@ -133,8 +133,12 @@ class Routes:
     @property
     def lead_elsewhere(self) -> bool:
         """Whether mail of some route has to be queued."""
-        targets = [route.target for route in self.routes]
-        return any(IElsewhere.providedBy(target) or IQueues.providedBy(target) for target in targets)
+        return bool(self.elsewhere)
+
+    @property
+    def elsewhere(self) -> Sequence[Route]:
+        """The routes whose mail has to be queued."""
+        return [each for each in self.routes if IElsewhere.providedBy(each.target) or IQueues.providedBy(each.target)]
 
     def postmaster(self, hostname: str) -> Address:
         """Return who C{<postmaster>} is (RFC 5321 4.5.1): of this host, or of the first domain that has a route."""

@@ -40,6 +40,15 @@ def _hooks(given: Iterable[T]) -> tuple[T, ...]:
     return tuple(given)
 
 
+def _routes(given: Any) -> Any:
+    """Return routes, or the runner that brings them: L{Receiver} takes that apart."""
+    return (
+        given
+        if IDeliveryQueue.providedBy(given) and isinstance(getattr(given, "routes", None), Routes)
+        else routes(given)
+    )
+
+
 def _networks(given: Iterable[str]) -> tuple[Network, ...]:
     if isinstance(given, str):
         raise TypeError(f"relay_from wants a list of networks such as ['192.0.2.0/24'], not {given!r}")
@@ -51,20 +60,21 @@ class Receiver:
     """
     What the three services have in common.
 
-    @ivar routes: a target for everything, or a list of L{mailframe.delivery.routes.Route}; mail that no route is for
-        is refused, so an open relay takes a decision.
+    @ivar routes: a L{mailframe.queue.runner.Runner}, which brings its routes and is the queue too; or a target for
+        everything, or a list of L{mailframe.delivery.routes.Route}. Mail that no route is for is refused, so an open
+        relay takes a decision.
     @ivar at_connect: hooks, asked in their order; so are the others.
     @ivar connections: how many at the same time.
-    @ivar queue: an L{IDeliveryQueue}, such as a L{mailframe.queue.runner.Runner}, for mail that goes to other servers.
-        It also takes the recipients whose delivery has to wait when a message was delivered to others already; C{None}
-        lets the client send again, and those others get it twice.
+    @ivar queue: an L{IDeliveryQueue} for mail that goes to other servers, where C{routes} are no runner. It also takes
+        the recipients whose delivery has to wait when a message was delivered to others already; C{None} lets the
+        client send again, and those others get it twice.
     @ivar relay_from: networks, such as C{"192.0.2.0/24"}, whose clients may send to other servers without a login,
         and ask for mail that waits for domains with a route (ETRN), as users who log in may.
     """
 
     role_type: ClassVar[type[Role]]
 
-    routes: Routes = field(converter=routes, kw_only=False)
+    routes: Routes = field(converter=_routes, kw_only=False)
     at_connect: tuple[ConnectHook, ...] = field(default=(), converter=_hooks)
     at_hello: tuple[HelloHook, ...] = field(default=(), converter=_hooks)
     at_sender: tuple[SenderHook, ...] = field(default=(), converter=_hooks)
@@ -78,8 +88,12 @@ class Receiver:
     role: Role = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.routes.lead_elsewhere and self.queue is None:
-            raise ValueError("a route leads to other servers: give queue=, such as Runner(data, routes)")
+        given: Any = self.routes
+        if not isinstance(given, Routes):
+            if self.queue not in (None, given):
+                raise ValueError("the runner whose routes these are is the queue: leave queue= out")
+            self.routes, self.queue = given.routes, given
+        self._check_queue()
         self.role = self.role_type(
             at_connect=self.at_connect,
             at_hello=self.at_hello,
@@ -91,6 +105,19 @@ class Receiver:
             relay_from=self.relay_from,
             **self._senders,
         )
+
+    def _check_queue(self) -> None:
+        """Refuse mail that nobody would ever send on."""
+        if self.queue is None:
+            if self.routes.lead_elsewhere:
+                raise ValueError("a route needs a queue: give Runner(data, routes) in place of the routes")
+            return
+        known: Any = getattr(self.queue, "routes", None)
+        if not isinstance(known, Routes) or known is self.routes:
+            return
+        for route in self.routes.elsewhere:
+            if route not in known.routes:
+                raise ValueError(f"the runner that is the queue has no route for {route.pattern!r}: give both the same")
 
     @property
     def _senders(self) -> dict[str, bool]:

@@ -17,7 +17,8 @@ ANN = {"do": "user add", "address": "ann@example.org", "password": "geheim"}
 CONFIGURATION = """\
 from mailframe import IMAP, MemoryStore, PasswordFile, Server
 users = PasswordFile({file!r})
-server = Server("mx.example.org", listen=[("tcp:2143:interface=127.0.0.1", IMAP(MemoryStore(), users=users))])
+listen = [("tcp:2143:interface=127.0.0.1", IMAP(MemoryStore(), users=users))]
+server = Server("mx.example.org", run=[users], listen=listen)
 """
 
 

@@ -334,7 +334,7 @@ class ServerTests(SynchronousTestCase):
         """)
 
     def test_a_server_without_a_queue_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="give queue="):
+        with pytest.raises(ValueError, match="a route needs a queue"):
             MX(self.routes)
 
 
