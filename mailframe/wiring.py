@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mailframe.address import Address
+from mailframe.delivery.routes import Routes
 from mailframe.errors import MailError
 from mailframe.interfaces import IPart
 
 DEPTH = 8
 """Steps from a service to a part, at most."""
 
+_ANYWHERE = Address("postmaster", "elsewhere.invalid")
 _NAMES = ("queue", "source", "users", "store", "directory", "data", "remember", "srs", "target")
 """Attributes of services, runners and targets by which they lean on others."""
 
@@ -32,7 +35,15 @@ def unwired(run: Sequence[IPart], services: Sequence[Any]) -> str | None:
                 return f"{_named(part)} uses {_named(needed)}, which does not run: put it into run=[...] before it"
             if not any(needed is each for each in run[:number]):
                 return f"{_named(needed)} starts too late: in run=[...] it stands before {_named(part)}, which uses it"
+        if not _has_way_for_reports(part):
+            return f"{_named(part)} could tell no sender elsewhere what became of mail: add Route('*', ToMX())"
     return None
+
+
+def _has_way_for_reports(part: Any) -> bool:
+    """Return whether mail for anywhere finds a route: what cannot be delivered is told to whoever sent it."""
+    routes = getattr(part, "routes", None)
+    return not isinstance(routes, Routes) or routes.find(_ANYWHERE) is not None
 
 
 def _parts(thing: Any, seen: set[int], depth: int = DEPTH) -> Iterator[IPart]:

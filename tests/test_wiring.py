@@ -28,6 +28,11 @@ runner = Runner(data, [Route("example.org", ToMailbox(data)), Route("*", ToMX())
         ("[runner]", "LMTP(discard)", "Runner uses SQLite, which does not run: put it into run=[...] before it"),
         ("[runner, data]", "MX(runner)", "SQLite starts too late: in run=[...] it stands before Runner, which uses it"),
         (
+            "[data, Runner(data, [Route('example.org', discard)])]",
+            "LMTP(discard)",
+            "Runner could tell no sender elsewhere what became of mail: add Route('*', ToMX())",
+        ),
+        (
             "[data, Runner(data, ToReply(ToMailbox(data), 'Away', remember=other))]",
             "LMTP(discard)",
             "Runner uses SQLite, which does not run",

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from mailframe import Address, Delivered, Delivery, Envelope, Failed, Message, Outcome, Retry
 from mailframe.envelope import Recipient
 from mailframe.inline import now
-
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "chat_hook.py"
-
-
-def example() -> Any:
-    spec = importlib.util.spec_from_file_location("chat_hook", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.examples.loaded import example
 
 
 @pytest.mark.parametrize(
@@ -38,5 +24,5 @@ def test_the_rooms_answer_is_the_outcome(status: int, outcome: Outcome) -> None:
     to = Recipient(Address("alerts", "example.org"))
     envelope = Envelope(Address("cron", "example.org"), (to,))
     delivery = Delivery("id", envelope, (to,), Message.from_bytes(b"Subject: =?utf-8?q?Disk_f=C3=BCll?=\r\n\r\n"))
-    assert now(example().to_chat(post)(delivery)) == outcome
+    assert now(example("chat_hook").to_chat(post)(delivery)) == outcome
     assert posted == ["cron@example.org: Disk füll"]

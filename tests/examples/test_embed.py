@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import smtplib
-from pathlib import Path
-from typing import Any
 
 import pytest
 from attrs import evolve
@@ -13,16 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "embed.py"
-
-
-def example() -> Any:
-    spec = importlib.util.spec_from_file_location("embed", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.examples.loaded import example
 
 
 class EmbedTests(TestCase):
@@ -31,7 +19,7 @@ class EmbedTests(TestCase):
         self.capsys = capsys
 
     async def test_a_message_becomes_a_call(self) -> None:
-        server = example().server
+        server = example("embed").server
         [(_port, mx)] = server.listen
         service = evolve(server, listen=[("tcp:0:interface=127.0.0.1", mx)], nameservers=()).service(reactor)
         serving = service.when_serving()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import imaplib
-import importlib.util
 import poplib
 import tempfile
 from collections.abc import Callable
@@ -16,8 +15,8 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from mailframe import MemoryAccounts
+from tests.examples.loaded import example
 
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "own_store.py"
 CSV = """\
 number,status,customer,title,text
 7,open,bob@example.net,It burns,"Please
@@ -27,22 +26,13 @@ come"
 """
 
 
-def example() -> Any:
-    spec = importlib.util.spec_from_file_location("own_store", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class OwnStoreTests(TestCase):
     async def with_server(self, client: Callable[[list[int]], Any]) -> None:
         """Run a blocking client against the example on free ports."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "tickets.csv"
             file.write_text(CSV)
-            server = example().serve(file, MemoryAccounts({"eve@localhost": "pw"}))
+            server = example("own_store").serve(file, MemoryAccounts({"eve@localhost": "pw"}))
         listen = [("tcp:0:interface=127.0.0.1", service) for _, service in server.listen]
         service = evolve(server, listen=listen, nameservers=()).service(reactor)
         serving = service.when_serving()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,22 +9,13 @@ import pytest
 from mailframe import MX, Address, Delivered, Delivery, MemoryAccounts, Server, Submission
 from mailframe.net import dns
 from mailframe.testing.world import World
+from tests.examples.loaded import FOLDER, example
 
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "tenants.py"
 PEOPLE = ("ann@red.example", "bob@blue.example", "eve@other.example")
 
 
-def example() -> Any:
-    spec = importlib.util.spec_from_file_location("tenants", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_it_is_twenty_lines_of_code() -> None:
-    lines = EXAMPLE.read_text("utf-8").splitlines()
+    lines = (FOLDER / "tenants.py").read_text("utf-8").splitlines()
     assert len([line for line in lines if line.strip()]) <= 20
 
 
@@ -43,7 +32,7 @@ def test_each_tenants_mail_leaves_by_its_own_smarthost(monkeypatch: pytest.Monke
     monkeypatch.setenv("RED_PASSWORD", "secret of red")
     red_users = MemoryAccounts.of({"mx@red.example": "secret of red"})
     red = Submission(takes("red"), users=red_users, default_domain="red.example", any_sender=True)
-    module = example()
+    module = example("tenants")
     with World() as world:
         world.dns["friend.example"] = {"MX": [dns.MX(10, "mx.friend.example")]}
         world.start(Server("smtp.red.example", certificates="tls", listen=[("tcp:587", red)]))

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 from mailframe import MX, Delivered, Delivery, Failed, Server
 from mailframe.net import dns
 from mailframe.site import Program
 from mailframe.testing.world import World
-
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "tickets.py"
-
-
-def example() -> Any:
-    spec = importlib.util.spec_from_file_location("tickets", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.examples.loaded import example
 
 
 def test_mail_becomes_tickets() -> None:
@@ -41,7 +29,7 @@ def test_mail_becomes_tickets() -> None:
         world.programs.acts["/usr/local/bin/new-ticket"] = new_ticket
         world.dns["example.net"] = {"MX": [dns.MX(10, "mx.example.net")]}
         world.start(Server("mx.example.net", listen=[("tcp:25", MX(home))]))
-        world.start(example().server)
+        world.start(example("tickets").server)
 
         def write(to: str = "support@example.org") -> Any:
             return world.send("-ann@example.net", [to], "Subject: It burns", to="mx.example.org")[to]
