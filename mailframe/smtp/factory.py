@@ -42,11 +42,8 @@ def _hooks(given: Iterable[T]) -> tuple[T, ...]:
 
 def _routes(given: Any) -> Any:
     """Return routes, or the runner that brings them: L{Receiver} takes that apart."""
-    return (
-        given
-        if IDeliveryQueue.providedBy(given) and isinstance(getattr(given, "routes", None), Routes)
-        else routes(given)
-    )
+    brings_routes = isinstance(getattr(given, "routes", None), Routes)
+    return given if brings_routes and IDeliveryQueue.providedBy(given) else routes(given)
 
 
 def _networks(given: Iterable[str]) -> tuple[Network, ...]:

@@ -51,7 +51,7 @@ def test_the_smarthost_that_it_mentions_is_right(tmp_path: Path) -> None:
     text = text.replace('    Route("*", ToMX()),\n', mentioned.replace("#", "") + "\n")
     file.write_text(text.replace("ToMX,", "ToSmarthost, Credentials,"))
     runner: Any = load(file).run[1]
-    assert runner.routes.routes[-1].target.server == "smtp.provider.example"
+    assert runner.routes.routes[-1].target.server == "smtp.provider.example:587"
 
 
 @pytest.mark.parametrize("number", range(3))
