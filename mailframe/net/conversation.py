@@ -310,7 +310,8 @@ class Conversation(Protocol):
         self.flush()
         self.inbox.clear()
         self._resume_reading()  # a connection that is not read never notices its end
-        self._linger = self.clock.callLater(LINGER_SECONDS, self.abort)
+        if not _can_send(self.transport):  # what is left to be sent, or to be said by TLS, waits for the client
+            self._linger = self.clock.callLater(LINGER_SECONDS, self.abort)
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -347,13 +348,18 @@ def send_now(transport: Any, data: bytes) -> None:
     they may send, which for small answers costs more than sending them. Where nothing waits before them they are sent
     from here; what the kernel does not take goes the ordinary way, and so does any trouble.
     """
-    if type(transport) is Server and not (transport.TLS or transport.dataBuffer or transport._tempDataBuffer):
+    if _can_send(transport):
         try:
             data = data[transport.socket.send(data) :]
         except OSError:
             pass  # Twisted will see it again
     if data:
         transport.write(data)
+
+
+def _can_send(transport: Any) -> bool:
+    """Whether this is a socket of Twisted's with nothing that waits to be sent."""
+    return type(transport) is Server and not (transport.TLS or transport.dataBuffer or transport._tempDataBuffer)
 
 
 def _raise_too_slow(_result: object, _seconds: float) -> None:

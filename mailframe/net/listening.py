@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from attrs import field, frozen
@@ -67,6 +68,10 @@ class Peer:
         return cls(host, address.is_loopback)
 
 
+_peer = lru_cache(maxsize=4096)(Peer.of)
+"""Whoever connects will connect again, and to read an address takes as long as all else that is done for it."""
+
+
 class TooMany(Protocol):
     """Tells a client that there is no room, and hangs up: at once if it does not listen."""
 
@@ -124,7 +129,7 @@ class ConversationFactory(ServerFactory):
         host, port = getattr(addr, "host", ""), getattr(addr, "port", 0)
         if self._stopped is not None:
             return None
-        peer = Peer.of(host)
+        peer = _peer(host)
         if self._is_full(peer):
             return TooMany(self) if len(self.refused) < self.limits.connections else None
         conversation = self.build(host, port)

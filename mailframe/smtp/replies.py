@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from attrs import field, frozen
 
 from mailframe import status as codes
@@ -57,6 +59,9 @@ def reply(code: int, status: str, *lines: str) -> Reply:
     """Make a reply."""
     return Reply(code, status, lines)
 
+
+known_reply = lru_cache(maxsize=1024)(reply)
+"""The same for replies that are made of few and short things, and are given again and again."""
 
 OK = reply(250, codes.OK, "OK")
 SENDER_OK = reply(250, codes.SENDER_OK, "Sender OK")

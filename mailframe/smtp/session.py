@@ -25,7 +25,7 @@ from mailframe.smtp.noting import consult, lasting, note_refusal
 from mailframe.smtp.pace import Pace
 from mailframe.smtp.reader import Reader
 from mailframe.smtp.receiving import Arrival
-from mailframe.smtp.replies import Refused, Reply, reply
+from mailframe.smtp.replies import Refused, Reply, known_reply, reply
 from mailframe.smtp.roles import Role
 from mailframe.spool import Message, Spool
 
@@ -143,7 +143,7 @@ class Session:
             self.end(reply(421, verdict.status, verdict.text))
         else:
             self.discards_all = isinstance(verdict, Discard)
-            self.answer(reply(220, "", f"{self.site.hostname} {self.role.protocol} mailframe"))
+            self.answer(known_reply(220, "", f"{self.site.hostname} {self.role.protocol} mailframe"))
 
     async def _serve_line(self, line: bytes) -> None:
         try:

@@ -6,7 +6,7 @@ from mailframe.hooks import HelloEvent
 from mailframe.smtp.extension import Command
 from mailframe.smtp.grammar import helo_name
 from mailframe.smtp.noting import consult
-from mailframe.smtp.replies import reply
+from mailframe.smtp.replies import known_reply
 from mailframe.smtp.session import Session, refuse
 
 
@@ -38,7 +38,7 @@ async def helo(session: Session, argument: bytes) -> None:
     """HELO: no extensions."""
     first = await _hello(session, argument)
     session.extended = False
-    session.answer(reply(250, "", first))
+    session.answer(known_reply(250, "", first))
 
 
 async def ehlo(session: Session, argument: bytes) -> None:
@@ -46,7 +46,7 @@ async def ehlo(session: Session, argument: bytes) -> None:
     first = await _hello(session, argument)
     session.extended = True
     lines = (extension.ehlo(session) for extension in session.vocabulary.extensions)
-    session.answer(reply(250, "", first, *(line for line in lines if line is not None)))
+    session.answer(known_reply(250, "", first, *(line for line in lines if line is not None)))
 
 
 COMMANDS = (
