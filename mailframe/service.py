@@ -28,6 +28,7 @@ from mailframe.net import connecting, programs
 from mailframe.net.dns.resolver import Resolver
 from mailframe.net.door import Door
 from mailframe.net.server_tls import ServerTLS
+from mailframe.randomness import Randomness
 from mailframe.site import Site
 
 SOCKET_PATH_OCTETS = 107
@@ -226,6 +227,7 @@ def real_site(server: Server, reactor: Any) -> Site:
     return Site(
         server.hostname,
         clock=reactor,
+        random=Randomness(),
         in_thread=partial(deferToThreadPool, reactor, reactor.getThreadPool()),
         connect=connecting.by(reactor),
         spawn=programs.by(reactor),

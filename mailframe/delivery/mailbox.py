@@ -90,9 +90,8 @@ class ToMailbox:
         message = delivery.message.with_fields(trace.return_path(sender))
         failed = await self._store(message, {name for names in accounts.values() for name in names})
         for address, names in accounts.items():
-            outcomes[address] = next(
-                (_outcome(failed[name]) for name in names if name in failed), Delivered(f"INBOX of {', '.join(names)}")
-            )
+            problem = next((failed[name] for name in names if name in failed), None) if failed else None
+            outcomes[address] = _outcome(problem) if problem else Delivered(f"INBOX of {', '.join(names)}")
         return outcomes
 
     async def _store(self, message: Message, accounts: set[str]) -> dict[str, Exception]:

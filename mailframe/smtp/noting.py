@@ -184,7 +184,8 @@ class Notes:
 def _handed(now: float, number: str, recipient: Recipient, outcome: Outcome) -> Handed:
     address = str(recipient.address)
     if isinstance(outcome, Delivered):
-        return Handed(now, number, address, "queued" if outcome == QUEUED else "delivered", "", outcome.text)
+        queued = outcome.text == QUEUED.text and outcome == QUEUED
+        return Handed(now, number, address, "queued" if queued else "delivered", "", outcome.text)
     return Handed(
         now, number, address, "failed" if isinstance(outcome, Failed) else "postponed", outcome.status, outcome.text
     )
