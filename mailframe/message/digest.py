@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from mailframe.message import bodystructure, dates, headers, outline, references, subject, words
-from mailframe.message.envelope import address_fields, compose
+from mailframe.message.envelope import address_fields, compose, text_fields
 from mailframe.message.headers import Buffer
 from mailframe.message.limits import DEFAULT, Limits
 from mailframe.message.parts import scan_indexed
@@ -48,26 +48,25 @@ def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
     """Compute the digest of a message given in two pieces, as L{headers.split} makes them."""
     index = headers.index(head, limits)
     part = scan_indexed(index, len(head), body, limits)
-    lists = address_fields(index, limits)
+    texts, lists = text_fields(index), address_fields(index, limits)
     keys = {name: found.key for name, found in lists.items()}
-    raw_title = headers.value(index, b"subject")
+    raw_title = texts.get(b"subject")
     title = words.decode(raw_title, limits) if raw_title else ""
     body_written, bodystructure_written = bodystructure.written(part)
-    in_reply_to = headers.value(index, b"in-reply-to")
     return Digest(
         size=len(head) + len(body),
-        envelope=compose(index, lists),
+        envelope=compose(texts, lists),
         bodystructure=bodystructure_written,
         body=body_written,
         outline=outline.dump(part),
-        sent=_sent(headers.value(index, b"date")),
+        sent=_sent(texts.get(b"date")),
         subject=title,
         base_subject=subject.base(title) if title else "",
         from_=keys.get(b"from", ""),
         to=keys.get(b"to", ""),
         cc=keys.get(b"cc", ""),
-        message_id=references.message_id(headers.value(index, b"message-id")),
-        references=references.references(headers.value(index, b"references"), in_reply_to, limits),
+        message_id=references.message_id(texts.get(b"message-id")),
+        references=references.references(headers.value(index, b"references"), texts.get(b"in-reply-to"), limits),
     )
 
 

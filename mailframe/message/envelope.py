@@ -28,16 +28,18 @@ class AddressList:
 
 AddressFields: TypeAlias = "dict[bytes, AddressList]"
 """What is known of a header's address lists, by lower-case field name; fields that are not there are not in it."""
+TextFields: TypeAlias = "dict[bytes, bytes]"
+"""Unfolded values in the same way."""
 
 _FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
-_DEFAULTS = {b"sender": b"from", b"reply-to": b"from"}
+_TEXTS = (b"date", b"subject", b"in-reply-to", b"message-id")
 _END_OF_GROUP = b"(NIL NIL NIL NIL)"
 
 
 def envelope(fields: list[headers.Field], limits: Limits = DEFAULT) -> bytes:
     """Return the parenthesised ENVELOPE of a header."""
     index = headers.indexed(fields)
-    return compose(index, address_fields(index, limits))
+    return compose(text_fields(index), address_fields(index, limits))
 
 
 def address_fields(index: headers.Index, limits: Limits = DEFAULT) -> AddressFields:
@@ -63,20 +65,27 @@ _REMEMBERED = 120
 _known = lru_cache(maxsize=2048)(_read)
 
 
-def compose(index: headers.Index, lists: AddressFields) -> bytes:
+def text_fields(index: headers.Index) -> TextFields:
+    """Unfold the four other fields; of one given several times the first one counts."""
+    return {name: headers.unfold(index[name][0]) for name in _TEXTS if name in index}
+
+
+def compose(texts: TextFields, lists: AddressFields) -> bytes:
     """Return the parenthesised ENVELOPE; an empty Sender or Reply-To is the same as From."""
-    value = headers.value
-    written: dict[bytes, bytes] = {}
-    for name in _FIELDS:
-        found = lists.get(name)
-        listed = found.written if found is not None else b""
-        written[name] = listed or written.get(_DEFAULTS.get(name, b""), b"NIL")
-    return b"(%b %b %b %b %b)" % (
-        nstring(value(index, b"date")),
-        nstring(value(index, b"subject")),
-        b" ".join(written.values()),
-        nstring(value(index, b"in-reply-to")),
-        nstring(value(index, b"message-id")),
+    written = {name: each.written for name, each in lists.items() if each.written}
+    text, listed = texts.get, written.get
+    from_ = listed(b"from", b"NIL")
+    return b"(%b %b %b %b %b %b %b %b %b %b)" % (
+        nstring(text(b"date")),
+        nstring(text(b"subject")),
+        from_,
+        listed(b"sender", from_),
+        listed(b"reply-to", from_),
+        listed(b"to", b"NIL"),
+        listed(b"cc", b"NIL"),
+        listed(b"bcc", b"NIL"),
+        nstring(text(b"in-reply-to")),
+        nstring(text(b"message-id")),
     )
 
 

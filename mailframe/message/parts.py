@@ -12,7 +12,7 @@ from functools import lru_cache
 from attrs import define, field, frozen
 
 from mailframe.message import comments, headers, parameters
-from mailframe.message.envelope import address_fields, compose
+from mailframe.message.envelope import address_fields, compose, text_fields
 from mailframe.message.headers import Buffer, Index
 from mailframe.message.limits import DEFAULT, Limits
 from mailframe.message.newlines import Newlines
@@ -221,7 +221,7 @@ class _Scanner:
             return OPAQUE, None
         self.parts -= 1
         body, index = self.header(at.body, at.end)
-        envelope = compose(index, address_fields(index, self.limits))
+        envelope = compose(text_fields(index), address_fields(index, self.limits))
         return kind, self.entity(index, _Extent(at.body, body, at.end), TEXT_PLAIN, depth + 1, envelope)
 
     def header(self, start: int, end: int) -> tuple[int, Index]:

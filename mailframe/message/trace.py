@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from mailframe.message import dates, headers
 
 _UNSAFE = re.compile(rb"[\x00-\x20\x7f]+")
 _UNSAFE_IN_COMMENT = re.compile(rb"[\x00-\x1f\x7f()\\]+")
 _LINE = 76
+_FOLD = b"\r\n\t"
 _LONGEST_WORD = 900
 """Octets of one value; a line ends at 998 (RFC 5322 2.1.1)."""
 
@@ -34,19 +34,11 @@ def was_delivered_to(head: bytes, address: bytes) -> bool:
     return any(headers.unfold(each).lower() == wanted for each in headers.index(head).get(b"delivered-to", ()))
 
 
-def received(
-    helo: bytes,
-    peer_name: bytes | None,
-    address: bytes,
-    by: bytes,
-    with_: bytes,
-    id: bytes,
-    for_: bytes | None,
-    tls: str | None,
-    when: float,
-) -> bytes:
+def origin(
+    helo: bytes, peer_name: bytes | None, address: bytes, by: bytes, with_: bytes, tls: str | None
+) -> tuple[bytes, bytes]:
     """
-    Return the Received field with its CRLF, folded before clauses.
+    Return what stands in L{received} fields of all messages of a connection: whole lines, and the open last one.
 
     Values are as validated before; controls and blanks in them, should there be any, become question marks.
 
@@ -55,45 +47,43 @@ def received(
     @param address: its address literal, C{[192.0.2.1]} or C{[IPv6:2001:db8::1]}.
     @param by: our host name.
     @param with_: the protocol keyword (RFC 3848): C{SMTP}, C{ESMTPSA}, C{LMTP}.
-    @param id: the message's id here.
-    @param for_: the recipient, given only when there is one alone, or recipients learn of each other (RFC 5321 7.2).
     @param tls: version and cipher for the reader, C{TLSv1.3 TLS_AES_256_GCM_SHA384}; C{None} when there is no TLS.
-    @param when: seconds since the epoch.
     """
-    clauses = [b"id %b" % _word(id)]
-    if for_:
-        clauses.append(b"for <%b>" % _word(for_))
-    clauses[-1] += b";"
-    clauses.append(dates.utc(int(when)))
-    return b"\r\n\t".join(_folded([*_origin(helo, peer_name, address, by, with_, tls), *clauses])) + b"\r\n"
-
-
-@lru_cache(maxsize=1024)
-def _origin(
-    helo: bytes, peer_name: bytes | None, address: bytes, by: bytes, with_: bytes, tls: str | None
-) -> tuple[bytes, ...]:
-    """Return what is the same for all messages of a connection, folded: who sends one will send another one."""
-    clauses = [b"Received: from %b" % (_word(helo) or b"unknown")]
-    clauses += [b"(%b" % _word(peer_name), b"%b)" % _word(address)] if peer_name else [b"(%b)" % _word(address)]
+    clauses = [b"(%b" % _word(peer_name), b"%b)" % _word(address)] if peer_name else [b"(%b)" % _word(address)]
     clauses += [b"by %b" % _word(by), b"with %b" % _word(with_)]
     if tls:
         clauses.append(b"(%b)" % _UNSAFE_IN_COMMENT.sub(b"?", tls.encode("ascii", "replace"))[:_LONGEST_WORD])
-    return tuple(_folded(clauses))
+    lines, _fold, last = _folded(b"Received: from %b" % (_word(helo) or b"unknown"), clauses).rpartition(_FOLD)
+    return lines + _fold, last
+
+
+def received(origin: tuple[bytes, bytes], id: bytes, for_: bytes | None, when: float) -> bytes:
+    """
+    Return the Received field with its CRLF, folded before clauses.
+
+    @param origin: made by L{origin}.
+    @param id: the message's id here.
+    @param for_: the recipient, given only when there is one alone, or recipients learn of each other (RFC 5321 7.2).
+    @param when: seconds since the epoch.
+    """
+    clauses = [b"id %b" % _word(id), b"for <%b>;" % _word(for_)] if for_ else [b"id %b;" % _word(id)]
+    lines, last = origin
+    return b"%b%b\r\n" % (lines, _folded(last, [*clauses, dates.utc(int(when))]))
+
+
+def _folded(line: bytes, clauses: list[bytes]) -> bytes:
+    lines = []
+    for clause in clauses:
+        if len(line) + len(clause) < _LINE:
+            line = b"%b %b" % (line, clause)
+        else:
+            lines.append(line)
+            line = clause
+    return _FOLD.join([*lines, line])
 
 
 def _word(value: bytes) -> bytes:
     return _UNSAFE.sub(b"?", value)[:_LONGEST_WORD]
-
-
-def _folded(clauses: list[bytes]) -> list[bytes]:
-    """Return lines; what is folded already stays so."""
-    lines = clauses[:1]
-    for clause in clauses[1:]:
-        if len(lines[-1]) + len(clause) < _LINE:
-            lines[-1] += b" " + clause
-        else:
-            lines.append(clause)
-    return lines
 
 
 def deliveries(head: bytes) -> int:

@@ -138,7 +138,9 @@ class Conversation(Protocol):
         if self._stopping and not self.busy:
             raise Stopping
         if not (self._woken or self._fed):
-            await self._something(deadline)
+            self._prepare_to_wait(deadline)
+            if not (self._woken or self._fed):
+                await park()
         self._woken = self._fed = False
 
     def wake(self) -> None:
@@ -278,7 +280,7 @@ class Conversation(Protocol):
         except ConversationOver:
             pass  # nobody is there to be told
 
-    async def _something(self, deadline: float) -> None:
+    def _prepare_to_wait(self, deadline: float) -> None:
         if self._ended:
             raise ConnectionGone
         self._pulled = 0
@@ -291,9 +293,6 @@ class Conversation(Protocol):
             self._parking = False
             if self._ended:
                 raise ConnectionGone
-            if self._fed or self._woken:
-                return
-        await park()
 
     async def _let_others(self) -> None:
         self.flush()

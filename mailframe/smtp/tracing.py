@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mailframe.envelope import Envelope
 from mailframe.message import dates, trace
@@ -17,23 +18,22 @@ def traced(session: Session, envelope: Envelope, number: str, message: Message) 
     """Put the trace fields in front (RFC 5321 4.4), and complete what a user's program left out (RFC 6409 8)."""
     client, when = session.client, session.site.clock.seconds()
     only = bytes(envelope.recipients[0].address) if len(envelope.recipients) == 1 else None
-    fields = trace.received(
-        _UNSAFE_HELO.sub(b"?", client.helo.encode("ascii", "replace")),
-        None,
-        _literal(client.address),
-        session.site.hostname.encode("ascii", "replace"),
-        _with(session, envelope),
-        number.encode("ascii"),
-        only,
-        None if client.tls is None else f"{client.tls.version} {client.tls.cipher}",
-        when,
-    )
+    tls = None if client.tls is None else f"{client.tls.version} {client.tls.cipher}"
+    origin = _origin(client.helo, client.address, session.site.hostname, _with(session, envelope), tls)
+    fields = trace.received(origin, number.encode("ascii"), only, when)
     if session.role.needs_login:
         if message.header("Date") is None:
             fields += b"Date: %b\r\n" % dates.utc(int(when))
         if message.header("Message-ID") is None:
             fields += header_field("Message-ID", f"<{number}@{session.site.hostname}>")
     return message.with_fields(fields)
+
+
+@lru_cache(maxsize=1024)
+def _origin(helo: str, address: str, hostname: str, with_: bytes, tls: str | None) -> tuple[bytes, bytes]:
+    """Return what Received says of a connection: who sends one message sends another one."""
+    said = _UNSAFE_HELO.sub(b"?", helo.encode("ascii", "replace"))
+    return trace.origin(said, None, _literal(address), hostname.encode("ascii", "replace"), with_, tls)
 
 
 def _literal(address: str) -> bytes:

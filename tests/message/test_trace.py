@@ -18,7 +18,8 @@ def received(
     for_: bytes | None = b"me@example.org",
     tls: str | None = None,
 ) -> bytes:
-    return trace.received(helo, peer_name, address, b"mx.example.org", b"ESMTPS", b"4Xyz", for_, tls, WHEN.timestamp())
+    origin = trace.origin(helo, peer_name, address, b"mx.example.org", b"ESMTPS", tls)
+    return trace.received(origin, b"4Xyz", for_, WHEN.timestamp())
 
 
 def test_a_received_field_as_rfc_5321_has_it() -> None:
