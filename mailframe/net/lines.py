@@ -32,10 +32,10 @@ class Inbox:
     def feed(self, data: bytes) -> None:
         """Add octets that have arrived."""
         if self.at == len(self.buffer):
-            self.buffer = data
+            self.buffer, self._searched = data, 0
         else:
             self.buffer = self.buffer[self.at :] + data
-        self._searched = max(0, self._searched - self.at)
+            self._searched = max(0, self._searched - self.at)
         self.at = 0
 
     def clear(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from attrs import frozen
@@ -35,7 +36,7 @@ class Path:
     """
 
     address: Address | None
-    parameters: dict[bytes, bytes | None]
+    parameters: Mapping[bytes, bytes | None]
     postmaster: bool = False
 
 
@@ -58,6 +59,10 @@ def path(argument: bytes, keyword: bytes) -> Path:
     @param keyword: C{FROM:} or C{TO:}.
     @raise BadSyntax: it is none.
     """
+    return _known_path(argument, keyword) if len(argument) <= _REMEMBERED else _path(argument, keyword)
+
+
+def _path(argument: bytes, keyword: bytes) -> Path:
     if argument[: len(keyword)].upper() != keyword:
         raise BadSyntax(f"{keyword.decode()}<address> expected")
     # A space behind the colon is not allowed, but many old clients send it, and it is harmless.
@@ -72,6 +77,11 @@ def path(argument: bytes, keyword: bytes) -> Path:
     return Path(address(match[1]), given)
 
 
+_REMEMBERED = 120
+"""Octets of an argument that is worth remembering: the same people send and get mail again and again."""
+_known_path = lru_cache(maxsize=4096)(_path)
+
+
 def address(data: bytes) -> Address:
     """
     Read a mailbox.
@@ -79,15 +89,11 @@ def address(data: bytes) -> Address:
     @raise BadSyntax: it is none.
     """
     try:
-        return _parsed(data.decode("utf-8"))
+        return Address.parse(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise BadSyntax("The address is not UTF-8") from None
     except ValueError as error:
         raise BadSyntax(f"Bad address: {error}") from None
-
-
-_parsed = lru_cache(maxsize=4096)(Address.parse)
-"""The same addresses come again and again; a line, and so an address, is short."""
 
 
 def parameters(text: bytes) -> dict[bytes, bytes | None]:
