@@ -9,6 +9,8 @@ a bound, and are lost beyond.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
 from attrs import define, field
@@ -45,10 +47,12 @@ _INSERT = "INSERT INTO journal_entry (number, time, message, events) VALUES (?, 
 _INSERT_KEY = "INSERT INTO journal_key (bucket, key, entry) VALUES (?, ?, ?)"
 _LAST = "SELECT coalesce(max(number), 0) FROM journal_entry"
 _FIRST = "SELECT coalesce(min(number), 0) FROM journal_entry"
+# CROSS JOIN keeps SQLite from another order than that of the buckets, the latest first.
 _UNDER = (
-    "SELECT e.number, e.events FROM journal_key k JOIN journal_entry e ON e.number = k.entry "
-    "WHERE k.bucket = ? AND k.key = ? AND k.entry < ? ORDER BY k.entry DESC"
+    "WITH RECURSIVE each(bucket) AS (SELECT ? UNION ALL SELECT bucket - 1 FROM each WHERE bucket > ?) "
+    "SELECT k.bucket, k.entry FROM each CROSS JOIN journal_key k ON k.bucket = each.bucket AND k.key = ?"
 )
+_EVENTS = "SELECT events FROM journal_entry WHERE number = ?"
 _OF = (
     "SELECT number, events FROM journal_entry WHERE message = ? AND message != '' AND number > ? "
     "ORDER BY number LIMIT ?"
@@ -213,15 +217,16 @@ def _find(connection: Any, key: str, before: int | None, limit: int) -> list[Ent
     [(first,)] = connection.execute(_FIRST)
     [(last,)] = connection.execute(_LAST)
     end = last + 1 if before is None else min(before, last + 1)
-    number, found = hashed(key), list[Entry]()
-    for bucket in range((end - 1) // ENTRIES_A_BUCKET, first // ENTRIES_A_BUCKET - 1, -1):
-        for each, text in connection.execute(_UNDER, (bucket, number, end)):
-            events = read_events(text)
-            if leads_to(key, events):
-                found.append(Entry(each, events))
-                if len(found) == limit:
-                    return found
-    return found
+    buckets = ((end - 1) // ENTRIES_A_BUCKET, first // ENTRIES_A_BUCKET)
+    rows = connection.execute(_UNDER, (*buckets, hashed(key)))
+    numbers = (number for _bucket, of_one in groupby(rows, itemgetter(0)) for _, number in reversed(list(of_one)))
+    found = (_entry(connection, number) for number in numbers if number < end)
+    return list(islice((entry for entry in found if leads_to(key, entry.events)), limit))
+
+
+def _entry(connection: Any, number: int) -> Entry:
+    [(text,)] = connection.execute(_EVENTS, (number,))
+    return Entry(number, read_events(text))
 
 
 def _forget(connection: Any, retention: Retention | None, now: float) -> bool:
