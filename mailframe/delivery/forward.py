@@ -20,6 +20,7 @@ from mailframe.envelope import Recipient
 from mailframe.errors import MailError
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Postpone, Reject, Retry, Verdict
 from mailframe.interfaces import IElsewhere, IQueues, ISiteCheck, IWayBack
+from mailframe.journal.noting import note_own
 from mailframe.message import trace
 from mailframe.site import Site
 from mailframe.srs import IsRewritten, NotReversible, Rewrites
@@ -164,6 +165,7 @@ async def _send_on(
         await delivery.queue.put(number, envelope, message, now)
     except MailError:
         return _FULL
+    note_own(delivery.site, "forward", number, envelope, message, delivery.id)
     names = ", ".join(str(each.address) for each in to[:TOLD]) + " ..." * (len(to) > TOLD)
     return Delivered(f"forwarded as {number} to {names}", Action.EXPANDED if len(to) > 1 else Action.PASSED_ON)
 

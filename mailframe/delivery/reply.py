@@ -17,6 +17,7 @@ from mailframe.delivery.handing import hand
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivered, Delivery, Outcome, Retry, Target, Verdict
 from mailframe.interfaces import IAnswered, IElsewhere, IKeepsSpool, IQueues, IRecipientCheck
+from mailframe.journal.noting import note_own
 from mailframe.message.answer import answer, is_addressed_to
 from mailframe.message.automatic import should_answer_automatically
 from mailframe.site import Site, provides
@@ -184,5 +185,7 @@ class ToReply:
         utf8 = not (sender.is_ascii and recipient.is_ascii)
         to = (Recipient(sender, frozenset({"NEVER"})),)
         envelope = Envelope(None, to, "7BIT" if data.isascii() else "8BITMIME", smtputf8=utf8)
-        await delivery.queue.put(number, envelope, Message.from_bytes(data), now)
+        message = Message.from_bytes(data)
+        await delivery.queue.put(number, envelope, message, now)
+        note_own(site, "answer", number, envelope, message, delivery.id)
         _log.info("{message} answered by {number} to <{to}>", message=delivery.id, number=number, to=str(sender))

@@ -19,7 +19,8 @@ class Arrived:
     A message came in whole.
 
     @ivar session: of the client, as in the log; empty for a message of our own.
-    @ivar service: C{mx}, C{submission} or C{lmtp}; C{report} for a report that this server wrote.
+    @ivar service: C{mx}, C{submission} or C{lmtp}; what this server has made itself is a C{report}, C{forward} or
+        C{answer}.
     @ivar client: its IP address; empty for a UNIX socket.
     @ivar helo: what it called itself.
     @ivar tls: version and cipher; empty for plain text.
@@ -27,7 +28,7 @@ class Arrived:
     @ivar recipients: those that were accepted.
     @ivar message_id: of the Message-ID field, without its angle brackets; empty if there is none.
     @ivar size: octets, with the trace fields.
-    @ivar about: the id of the message that a report is about.
+    @ivar about: the id of the message that was forwarded or answered, or that a report is about.
     """
 
     time: float

@@ -54,8 +54,8 @@ def _time(seconds: float) -> str:
 def _arrived(event: Arrived) -> str:
     path = f"from <{event.sender}> to {_people(event.recipients)}, {event.size} octets"
     path += f", Message-ID <{event.message_id}>" if event.message_id else ", no Message-ID"
-    if event.about:
-        return f"written here about {event.about}: {path}"
+    if not event.session:
+        return f"made here as {event.service}{' of ' + event.about if event.about else ''}: {path}"
     protection = event.tls or "no TLS"
     login = f", login {event.login}" if event.login else ""
     return f"arrived at {event.service} from {_client(event)}, {protection}{login}: {path}"

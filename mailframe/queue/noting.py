@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from mailframe.hooks import Delivered, Failed, Outcome
 from mailframe.interfaces import Leased, Report, Settlement
-from mailframe.journal.events import Arrived, Attempted, Event, Reported
+from mailframe.journal.events import Attempted, Reported
+from mailframe.journal.noting import addresses_of, note_own
 from mailframe.queue.bounce import News
 from mailframe.site import Site
 
-REPORT = "report"
-"""The service through which reports come."""
 TEXT_CHARACTERS = 2000
 """Of what a server said that are kept."""
 
@@ -59,11 +58,8 @@ def note_report(site: Site, message: str, news: Sequence[News], report: Report) 
     """
     if site.journal is None:
         return
-    now, to = site.clock.seconds(), tuple(str(each.address) for each in report.envelope.recipients)
+    now, (_nobody, to) = site.clock.seconds(), addresses_of(report.envelope)
     what = news[0].kind if news[0].kind in ("failed", "delayed") else "success"
-    reported: Event = Reported(
-        now, message, what, report.id, ", ".join(to), tuple(str(each.recipient.address) for each in news)
-    )
-    site.journal.note([reported])
-    size, message_id = report.message.size, f"{report.id}@{site.hostname}"
-    site.journal.note([Arrived(now, report.id, "", REPORT, "", "", "", "", "", to, message_id, size, message)])
+    about = tuple(str(each.recipient.address) for each in news)
+    site.journal.note([Reported(now, message, what, report.id, ", ".join(to), about)])
+    note_own(site, "report", report.id, report.envelope, report.message, message)

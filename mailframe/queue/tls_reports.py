@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.interfaces import IDeliveryQueue, IKeepsTLS, IPolicyStorage, IReportStorage
+from mailframe.journal.noting import note_own
 from mailframe.mailauth.https import HTTPS
 from mailframe.mailauth.mta_sts import FetchFailed
 from mailframe.mailauth.storage import MemoryPolicies, MemoryReports
@@ -150,7 +151,9 @@ class DailyReports:
     async def _mail(self, to: Address, data: bytes) -> None:
         """Queue a report; should it fail, nobody is told: that would be a report about a report."""
         envelope = Envelope(self.reports.sender, (Recipient(to, frozenset({"NEVER"})),), smtputf8=not to.is_ascii)
-        await self.queue.put(self._id(), envelope, Message.from_bytes(data), self.site.clock.seconds())
+        number, message = self._id(), Message.from_bytes(data)
+        await self.queue.put(number, envelope, message, self.site.clock.seconds())
+        note_own(self.site, "report", number, envelope, message)
 
     async def _post(self, url: str, body: bytes, kind: str) -> None:
         if self.post is None or not self._running:

@@ -7,7 +7,6 @@ message after it. Without a journal all of this is next to nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +17,7 @@ from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Accept, Answer, Delivered, Discard, Failed, Outcome, Postpone, Reject, Verdict, ask
 from mailframe.interfaces import IJournal
 from mailframe.journal.events import Arrived, Event, Handed, Judged, Refused
+from mailframe.journal.noting import addresses_of, message_id_of
 from mailframe.smtp.grammar import BadSyntax, path
 from mailframe.smtp.replies import Reply
 from mailframe.spool import Message
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 
-MESSAGE_ID_CHARACTERS = 998
-"""Of a Message-ID that are kept: what fits on a line (RFC 5322 2.1.1)."""
-
-_MESSAGE_ID = re.compile(rb"\nmessage-id[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\s>]++>?)", re.IGNORECASE)
 _OF_CLIENT = frozenset({"connect", "hello"})
 """Where hooks judge a client, and so all that it brings."""
 _ADDRESSES = {b"MAIL": ("sender", b"FROM:"), b"RCPT": ("recipient", b"TO:")}
@@ -153,7 +149,7 @@ class Notes:
         if self.journal is None or not self.envelope.recipients:  # each of them was refused, and that is noted
             return
         message_id = message_id_of(message.head) if isinstance(message, Message) else ""
-        sender, recipients = _addresses(self.envelope)
+        sender, recipients = addresses_of(self.envelope)
         self.journal.note([*self.events, _refused(self.session, "message", answer, sender, recipients, message_id)])
 
     def taken(self, number: str, message: Message, outcomes: Sequence[tuple[Recipient, Outcome]]) -> None:
@@ -162,7 +158,7 @@ class Notes:
             return
         now, client = self.session.site.clock.seconds(), self.session.client
         tls, identity = client.tls, client.identity
-        sender, recipients = _addresses(self.envelope)
+        sender, recipients = addresses_of(self.envelope)
         arrived = Arrived(
             self.time,
             number,
@@ -189,17 +185,3 @@ def _handed(now: float, number: str, recipient: Recipient, outcome: Outcome) -> 
     return Handed(
         now, number, address, "failed" if isinstance(outcome, Failed) else "postponed", outcome.status, outcome.text
     )
-
-
-def _addresses(envelope: Envelope) -> tuple[str, tuple[str, ...]]:
-    sender = "" if envelope.sender is None else str(envelope.sender)
-    return sender, tuple([str(each.address) for each in envelope.recipients])
-
-
-def message_id_of(head: bytes) -> str:
-    """Return a header's Message-ID without its angle brackets; empty if there is none."""
-    found = _MESSAGE_ID.search(b"\n" + head)
-    if found is None:
-        return ""
-    text = found[1].decode("utf-8", "replace")[:MESSAGE_ID_CHARACTERS]
-    return text.removeprefix("<").removesuffix(">")

@@ -40,7 +40,7 @@ CASES: list[tuple[Event, str]] = [
     ),
     (
         REPORT,
-        "2025-11-24 16:00:00.125 0194 written here about 0193: from <> to <ann@a.example>, 999 octets, "
+        "2025-11-24 16:00:00.125 0194 made here as report of 0193: from <> to <ann@a.example>, 999 octets, "
         "Message-ID <0194@mx>",
     ),
     (

@@ -115,7 +115,7 @@ TIME ID1 attempt 2 for <bob@b.example>: delivered: mx.b.example said: 250 2.0.0 
 TIME ID1 talked to mx.b.example, {TLS} (wanted: may)
 """
 REPORT = """
-TIME ID1 written here about ID2: from <> to <ann@a.example>, N octets, Message-ID <ID1@mx.a.example>
+TIME ID1 made here as report of ID2: from <> to <ann@a.example>, N octets, Message-ID <ID1@mx.a.example>
 TIME ID1 attempt 1 for <ann@a.example>: delivered: INBOX of ann@a.example
 """
 POSTPONED = """
@@ -156,9 +156,9 @@ def test_a_report_is_a_message_that_can_be_traced_too() -> None:
     with sent() as world:
         of_ann = trace(world, "ann@a.example")
         assert [re.split(":| from", events[0])[0] for events in of_ann] == [
-            "TIME ID1 written here about ID2",
+            "TIME ID1 made here as report of ID2",
             "TIME ID2 arrived at submission",
-            "TIME ID3 written here about ID2",
+            "TIME ID3 made here as report of ID2",
         ]
         assert of_ann[0] == lines(REPORT)
 

@@ -26,8 +26,9 @@ from mailframe.hooks import (
 from mailframe.journal.events import Arrived, Event, Handed, Judged, Refused
 from mailframe.journal.keys import address_key, message_id_key
 from mailframe.journal.memory import MemoryJournal
+from mailframe.journal.noting import message_id_of
 from mailframe.queue.memory import MemoryQueue
-from mailframe.smtp.noting import message_id_of, name_of
+from mailframe.smtp.noting import name_of
 from tests.smtp.world import World
 
 NOW = 1_000_000_000.0
