@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mailframe.hooks import Target as Target
     from mailframe.hooks import Verdict as Verdict
     from mailframe.imap import IMAP as IMAP
+    from mailframe.journal.retention import Retention as Retention
     from mailframe.pop3 import POP3 as POP3
     from mailframe.queue.runner import Runner as Runner
     from mailframe.queue.schedule import Schedule as Schedule
@@ -86,6 +87,7 @@ _HOMES = {
         "Verdict",
     ),
     "mailframe.imap": ("IMAP",),
+    "mailframe.journal.retention": ("Retention",),
     "mailframe.pop3": ("POP3",),
     "mailframe.queue.runner": ("Runner",),
     "mailframe.queue.schedule": ("Schedule", "Schedules"),
@@ -119,6 +121,7 @@ __all__ = [
     "PasswordFile",
     "Postpone",
     "Reject",
+    "Retention",
     "Retry",
     "Route",
     "Runner",

@@ -174,7 +174,23 @@ class Reported:
     recipients: tuple[str, ...]
 
 
-Event: TypeAlias = Arrived | Judged | Refused | Handed | Contacted | Attempted | Reported
+@frozen
+class Ordered:
+    """
+    An administrator did something to a recipient in the queue.
+
+    @ivar action: C{retry}, C{hold}, C{release}, C{remove}, C{bounce} or C{route}, as C{mailframe queue} calls it.
+    @ivar detail: the next hop that was chosen; empty for the ordinary one.
+    """
+
+    time: float
+    message: str
+    recipient: str
+    action: str
+    detail: str = ""
+
+
+Event: TypeAlias = Arrived | Judged | Refused | Handed | Contacted | Attempted | Reported | Ordered
 
 KINDS: Mapping[str, type[Event]] = {
     "arrived": Arrived,
@@ -184,6 +200,7 @@ KINDS: Mapping[str, type[Event]] = {
     "contacted": Contacted,
     "attempted": Attempted,
     "reported": Reported,
+    "ordered": Ordered,
 }
 """All of them, by the names that C{mailframe trace --json} shows."""
 

@@ -17,6 +17,7 @@ from mailframe.journal.events import (
     Event,
     Handed,
     Judged,
+    Ordered,
     Refused,
     Reported,
 )
@@ -98,6 +99,11 @@ def _reported(event: Reported) -> str:
     return f"reported to <{event.to}> in {event.report}: {event.what} for {_people(event.recipients)}"
 
 
+def _ordered(event: Ordered) -> str:
+    detail = f" to {event.detail}" if event.detail else ""
+    return f"{event.action} by the administrator for <{event.recipient}>{detail}"
+
+
 def _said(*words: str) -> str:
     return " ".join(filter(None, words))
 
@@ -115,4 +121,5 @@ _WORDS: Mapping[type[Event], Callable[[Any], str]] = {
     Contacted: _contacted,
     Attempted: _attempted,
     Reported: _reported,
+    Ordered: _ordered,
 }

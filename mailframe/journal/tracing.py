@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailframe.address import Address
-from mailframe.journal.events import Arrived, Attempted, Event, Handed, Judged, Refused, Reported
+from mailframe.journal.events import Arrived, Attempted, Event, Handed, Judged, Ordered, Refused, Reported
 from mailframe.journal.keys import address_key, message_id_key
 
 
@@ -36,7 +36,7 @@ def is_about_recipient(events: Sequence[Event], key: str) -> bool:
 
 def concerns(event: Event, key: str) -> bool:
     """Whether an event of a message is worth telling somebody who asked for a key: not if it is another recipient's."""
-    if isinstance(event, Handed | Attempted) or (isinstance(event, Judged) and event.recipient):
+    if isinstance(event, Handed | Attempted | Ordered) or (isinstance(event, Judged) and event.recipient):
         return address_key(event.recipient) == key
     if isinstance(event, Reported) or (isinstance(event, Refused) and event.message):
         return any(address_key(each) == key for each in event.recipients)

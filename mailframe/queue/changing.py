@@ -9,6 +9,7 @@ from typing import Any
 from mailframe.interfaces import Backlog, ChangedByHand, Queued, Selection
 from mailframe.net.hop import parse_hop
 from mailframe.queue import by_hand, inspecting
+from mailframe.queue.noting import note_orders
 from mailframe.site import Site
 
 AT_ONCE = 1000
@@ -87,6 +88,7 @@ class ChangedQueue:
             now = self.site.clock.seconds()
             touched = await self.database.write(by_hand.step(change, keys, now, route))
             changed, after = changed + touched.recipients, keys[-1]
+            note_orders(self.site, change.name, touched.who, route)
             await self.drop(touched.files)
             if touched.recipients:
                 self._tell(ChangedByHand(touched.destinations, touched.lent))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from mailframe.hooks import Delivered, Failed, Outcome
 from mailframe.interfaces import Leased, Report, Settlement
-from mailframe.journal.events import Attempted, Reported
+from mailframe.journal.events import Attempted, Ordered, Reported
 from mailframe.journal.noting import addresses_of, note_own
 from mailframe.queue.bounce import News
+from mailframe.queue.rows import read_recipient
 from mailframe.site import Site
 
 TEXT_CHARACTERS = 2000
@@ -47,6 +50,21 @@ def _name(outcome: Outcome) -> str:
     if isinstance(outcome, Delivered):
         return "delivered"
     return "failed" if isinstance(outcome, Failed) else "postponed"
+
+
+def note_orders(site: Site, action: str, who: Sequence[tuple[str, str]], detail: str = "") -> None:
+    """
+    Note that an administrator did something to recipients in the queue.
+
+    @param who: the id of the message and the recipient as its row has it, those of one message together.
+    @param detail: the next hop, where one was chosen.
+    """
+    if site.journal is None:
+        return
+    now = site.clock.seconds()
+    for message, recipients in groupby(who, itemgetter(0)):
+        addresses = [str(read_recipient(text).address) for _message, text in recipients]
+        site.journal.note([Ordered(now, message, address, action, detail) for address in addresses])
 
 
 def note_report(site: Site, message: str, news: Sequence[News], report: Report) -> None:

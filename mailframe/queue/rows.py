@@ -34,12 +34,17 @@ def recipient_text(recipient: Recipient) -> str:
     return json.dumps(wishes, ensure_ascii=False)
 
 
+def read_recipient(text: str) -> Recipient:
+    """Return the recipient of a text."""
+    to = json.loads(text)
+    return Recipient(Address(*to["address"]), frozenset(to.get("notify", ())), to.get("orcpt"))
+
+
 def read_envelope(envelope: str, recipient: str) -> Envelope:
     """Return the envelope for one recipient from the two texts."""
-    wishes, to = json.loads(envelope), json.loads(recipient)
+    wishes = json.loads(envelope)
     sender = wishes.pop("sender", None)
-    addressed = Recipient(Address(*to["address"]), frozenset(to.get("notify", ())), to.get("orcpt"))
-    return Envelope(Address(*sender) if sender else None, (addressed,), **wishes)
+    return Envelope(Address(*sender) if sender else None, (read_recipient(recipient),), **wishes)
 
 
 def outcome_text(outcome: Outcome) -> str:

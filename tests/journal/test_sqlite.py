@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from mailframe.errors import Temporary
 from mailframe.interfaces import IJournal
-from mailframe.journal.events import Arrived, Attempted, Contacted, Event, Handed, Judged, Refused, Reported
+from mailframe.journal.events import Arrived, Attempted, Contacted, Event, Handed, Judged, Ordered, Refused, Reported
 from mailframe.journal.keys import address_key, hashed
 from mailframe.journal.retention import DAY, Retention
 from mailframe.journal.sqlite import (
@@ -224,6 +224,14 @@ class WritingTests(SynchronousTestCase):
         assert self.database.count == 2 * WRITE_ENTRIES + 1
         assert self.clock.getDelayedCalls() == []
 
+    def test_forgetting_that_is_under_way_at_the_end_is_not_begun_again(self) -> None:
+        self.start()
+        self.database.prompt = False
+        self.clock.advance(PRUNE_SECONDS)
+        self.journal.stop()
+        self.database.go_on()
+        assert self.clock.getDelayedCalls() == []
+
     def test_what_was_just_noted_is_found_while_other_events_are_being_written(self) -> None:
         self.start()
         self.database.prompt = False
@@ -312,7 +320,8 @@ OLD = (
     '["handed",1.5,"m","c@d","delivered","","INBOX"],'
     '["contacted",1.5,"m","mx","TLSv1.3 X","may","problem"],'
     '["attempted",1.5,"m","c@d",1,"postponed","4.2.1","busy","mx","450 busy",9.5],'
-    '["reported",1.5,"m","failed","r","a@b",["c@d"]]]'
+    '["reported",1.5,"m","failed","r","a@b",["c@d"]],'
+    '["ordered",1.5,"m","c@d","route","mx"]]'
 )
 
 
@@ -342,6 +351,7 @@ class RowTests(SynchronousTestCase):
             Contacted(1.5, "m", "mx", "TLSv1.3 X", "may", "problem"),
             Attempted(1.5, "m", "c@d", 1, "postponed", "4.2.1", "busy", "mx", "450 busy", 9.5),
             Reported(1.5, "m", "failed", "r", "a@b", ("c@d",)),
+            Ordered(1.5, "m", "c@d", "route", "mx"),
         ]
         assert read_events(OLD) == events
         assert events_text(events) == OLD

@@ -12,6 +12,7 @@ from mailframe.journal.events import (
     Event,
     Handed,
     Judged,
+    Ordered,
     Refused,
     Reported,
 )
@@ -90,6 +91,11 @@ CASES: list[tuple[Event, str]] = [
         Reported(T, "0193", "delayed", "0194", "a@b", ("c@d", "e@f")),
         "2025-11-24 16:00:00.125 0193 reported to <a@b> in 0194: delayed for <c@d>, <e@f>",
     ),
+    (Ordered(T, "0193", "c@d", "hold"), "2025-11-24 16:00:00.125 0193 hold by the administrator for <c@d>"),
+    (
+        Ordered(T, "0193", "c@d", "route", "mx.d:2525"),
+        "2025-11-24 16:00:00.125 0193 route by the administrator for <c@d> to mx.d:2525",
+    ),
 ]
 
 
@@ -115,7 +121,7 @@ def test_each_event_is_a_json_object_with_names() -> None:
         read = json.loads(line)
         assert type(event) is KINDS[read.pop("kind")]
         assert (read["time"], read["message"]) == (T, event.message)
-    assert json.loads(json_line(CASES[-1][0])) == {
+    assert json.loads(json_line(CASES[-3][0])) == {
         "kind": "reported",
         "time": T,
         "message": "0193",
@@ -140,6 +146,7 @@ def test_what_became_of_others_is_not_told() -> None:
         events: list[Event] = [
             Handed(T, "m", about, "queued", "", ""),
             Attempted(T, "m", about, 1, "delivered", "", ""),
+            Ordered(T, "m", about, "hold"),
             Judged(T, "m", "recipient", "h", "accept", recipient=about),
             Reported(T, "m", "failed", "r", "a@b", ("p@q", about)),
             Refused(T, "m", "recipient", 550, "", "", "", "", "", "", "a@b", (about,)),

@@ -19,6 +19,7 @@ from mailframe import (
 )
 from mailframe.administration import perform
 from mailframe.cli.trace import _timelines
+from mailframe.delivery.forward import ToForward
 from mailframe.delivery.relay import ToMX
 from mailframe.hooks import RecipientEvent
 from mailframe.journal.timeline import text_line
@@ -183,6 +184,43 @@ def test_a_server_that_cannot_be_reached_is_told_of() -> None:
         [[_arrived, _queued, tried, attempt]] = trace(world, "bob@b.example")
         assert tried.startswith("TIME ID1 tried mx.b.example: mx.b.example cannot be reached: ")
         assert attempt.startswith("TIME ID1 attempt 1 for <bob@b.example>: postponed until TIME: 4.4.1 mx.b.example ")
+
+
+def test_what_an_administrator_does_to_the_queue_is_told() -> None:
+    with world_of_two() as world:
+        world.network.refuse("mx.b.example")
+        to = ["bob@b.example", "x@b.example"]
+        world.send("ann@a.example", to, HELLO, "mx.a.example", login=("ann@a.example", "secret"))
+        world.settle()
+        administered = world.machines["mx.a.example"].server.administered
+        for do, more in (("queue hold", {}), ("queue route", {"route": "mx.c.example:2525"}), ("queue remove", {})):
+            world.run(perform(administered, {"do": do, "destination": "b.example", **more}))
+        [events] = trace(world, "x@b.example")
+        assert events[-3:] == [
+            "TIME ID1 hold by the administrator for <x@b.example>",
+            "TIME ID1 route by the administrator for <x@b.example> to mx.c.example:2525",
+            "TIME ID1 remove by the administrator for <x@b.example>",
+        ]
+        [of_both] = trace(world, "ann@a.example")
+        assert of_both[-2:] == [f"TIME ID1 remove by the administrator for <{each}>" for each in to]
+
+
+def test_what_is_forwarded_is_found_under_both_its_ids() -> None:
+    with world_of_two() as world:
+        data = SQLite("/var/lib/c")
+        routes = [Route("c.example", ToForward("ann@a.example")), Route("*", ToMX())]
+        runner = Runner(data, routes)
+        world.dns["c.example"] = {"MX": [(10, "mx.c.example")]}
+        world.start(Server("mx.c.example", run=[data, runner], listen=[("tcp:25", MX(routes, queue=runner))]))
+        world.send("bob@b.example", ["carol@c.example"], HELLO, "mx.c.example")
+        world.settle()
+        original, forwarded = trace(world, "<hello@a.example>", "mx.c.example")
+        assert forwarded[0] == (
+            "TIME ID2 made here as forward of ID1: from <bob@b.example> to <ann@a.example>, N octets, "
+            "Message-ID <hello@a.example>"
+        )
+        assert forwarded[-1].startswith("TIME ID2 attempt 1 for <ann@a.example>: delivered: mx.a.example said: 250")
+        assert original[-1] == "TIME ID1 delivered for <carol@c.example>: forwarded as ID2 to ann@a.example"
 
 
 def test_what_was_noted_survives_a_restart_and_a_crash_loses_no_more_than_the_last_second() -> None:
