@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mailframe.hooks import Delivered
+from mailframe.queue.memory import MemoryQueue
 from tests.smtp.world import World
 
 BEGIN = """
@@ -24,7 +25,7 @@ def play(script: str, **options: Any) -> list[Any]:
         return Delivered()
 
     world = World()
-    world.greeted(world.mx(routes=target, **options)).play(script)
+    world.greeted(world.mx(routes=target, queue=MemoryQueue(world.clock), **options)).play(script)
     return deliveries
 
 
@@ -151,9 +152,21 @@ def test_an_original_recipient_in_utf_8_is_kept_as_unicode(form: str) -> None:
 
 def test_lmtp_takes_the_wishes_too() -> None:
     world = World()
-    world.greeted(world.lmtp(), "LHLO").play("""
+    world.greeted(world.lmtp(queue=MemoryQueue(world.clock)), "LHLO").play("""
         C: MAIL FROM:<eve@example.net> RET=HDRS ENVID=x
         S: 250 2.1.0 Sender OK
         C: RCPT TO:<ann@example.org> NOTIFY=NEVER
         S: 250 2.1.5 Recipient OK
+    """)
+
+
+def test_whoever_cannot_report_does_not_promise_to() -> None:
+    world = World()
+    world.greeted(world.mx()).play("""
+        C: MAIL FROM:<eve@example.net> RET=HDRS
+        S: 555 5.5.4 MAIL has no parameter RET
+        C: MAIL FROM:<eve@example.net>
+        S: 250 2.1.0 Sender OK
+        C: RCPT TO:<ann@example.org> NOTIFY=SUCCESS
+        S: 555 5.5.4 RCPT has no parameter NOTIFY
     """)

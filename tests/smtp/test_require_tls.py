@@ -26,7 +26,6 @@ def test_it_is_offered_once_tls_is_on() -> None:
         S: 250-BINARYMIME
         S: 250-CHUNKING
         S: 250-SMTPUTF8
-        S: 250-DSN
         S: 250-ENHANCEDSTATUSCODES
         S: 250 REQUIRETLS
         C: MAIL FROM:<eve@example.net> REQUIRETLS=yes

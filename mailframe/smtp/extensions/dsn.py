@@ -67,7 +67,8 @@ def _given(value: bytes | None) -> bytes:
 EXTENSION = Extension(
     "DSN",
     3461,
-    lambda session: "DSN",
+    # Whoever cannot queue a report must not promise one.
+    lambda session: None if session.queue is None else "DSN",
     mail={b"RET": _ret, b"ENVID": _envid},
     rcpt={b"NOTIFY": _notify, b"ORCPT": _orcpt},
 )
