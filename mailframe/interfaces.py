@@ -529,6 +529,13 @@ class IWayBack(Interface):
     way_back: Route | None = Attribute("It comes before all other routes. C{None}: there is none.")
 
 
+class IKnowsServers(Interface):
+    """Optional power of a target that leads to other servers: say which, so that their limits can be kept."""
+
+    def servers(site: Site, domain: str) -> Awaitable[Sequence[str]]:
+        """Return the names of the servers for a domain, in lower case, the best first; none when nobody can tell."""
+
+
 # --- delivery queue --------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from mailframe.address import Address
 from mailframe.delivery.exchangers import Exchanger, Unroutable, addresses, exchangers
 from mailframe.envelope import Recipient
 from mailframe.hooks import Delivery, Outcome, Retry
-from mailframe.interfaces import IElsewhere
+from mailframe.interfaces import IElsewhere, IKnowsServers
 from mailframe.mailauth.tls_policy import Destination, Level, Policies, TLSPolicyFailure, TLSRequirement, requirement
 from mailframe.net.hop import parse_hop
 from mailframe.site import TCP, UNIX, Site
@@ -58,7 +58,7 @@ def _peers(found: Sequence[str], port: int, sources: Mapping[int, str]) -> Seque
     return peers
 
 
-@implementer(IElsewhere)
+@implementer(IElsewhere, IKnowsServers)
 @define(eq=False, kw_only=True)
 class ToMX:
     """
@@ -89,10 +89,23 @@ class ToMX:
             outcomes.update(await delivery.via.send(delivery.to(recipients), hop))
         return outcomes
 
+    async def servers(self, site: Site, domain: str) -> Sequence[str]:
+        """Return the names of a domain's mail exchangers."""
+        if site.resolver is None:
+            return []
+        try:
+            found = await self._exchangers(site, domain)
+        except Unroutable:
+            return []
+        return [each.name for each in found]
+
+    async def _exchangers(self, site: Site, domain: str) -> Sequence[Exchanger]:
+        return await exchangers(_resolver(site), domain, {site.hostname.lower(), *self.ours}, site.random)
+
     async def _hosts(self, sender: Sender, domain: str, wanted: bool | None) -> Sequence[Callable[[], Awaitable[Host]]]:
         site = sender.site
         with _unusable(sender, domain):
-            found = await exchangers(_resolver(site), domain, {site.hostname.lower(), *self.ours}, site.random)
+            found = await self._exchangers(site, domain)
         return [partial(self._host, sender, domain, wanted, each) for each in found]
 
     async def _host(self, sender: Sender, domain: str, wanted: bool | None, exchanger: Exchanger) -> Host:
@@ -119,7 +132,7 @@ def _tls_required(delivery: Delivery) -> bool | None:
     return False if (field or "").strip().lower() == "no" else None
 
 
-@implementer(IElsewhere)
+@implementer(IElsewhere, IKnowsServers)
 @define(eq=False)
 class ToSmarthost:
     """
@@ -179,6 +192,10 @@ class ToSmarthost:
         tls, trusted = self.tls, id(self.tls.roots)
         how = f"{tls.level.name} {' '.join(tls.names)} {trusted} {self.implicit_tls} {self.certificate}"
         return f"{how} {_listed(self.source)}"
+
+    async def servers(self, site: Site, domain: str) -> Sequence[str]:
+        """Return the name of the server."""
+        return [self._where()[0]]
 
     async def _hosts(self, sender: Sender, wanted: bool) -> Sequence[Callable[[], Awaitable[Host]]]:
         return [partial(self._host, sender, wanted)]

@@ -8,7 +8,7 @@ and what became of it is recorded together with the reports about it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -19,11 +19,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailframe.address import Address
 from mailframe.delivery.handing import hand
 from mailframe.delivery.routes import Routes, routes
 from mailframe.envelope import Envelope
-from mailframe.hooks import Delivered, Delivery, Outcome, Retry
+from mailframe.hooks import Delivery, Outcome, Retry
 from mailframe.interfaces import (
     ChangedByHand,
     IAdministeredQueue,
@@ -40,12 +39,14 @@ from mailframe.mailauth.roots import Roots
 from mailframe.mailauth.tls_policy import Destination, Level, Policies
 from mailframe.powers import suppressions
 from mailframe.queue import suppressing
-from mailframe.queue.concurrency import FORGET_SECONDS, Limits, Window
+from mailframe.queue.concurrency import Limits, Window
 from mailframe.queue.grouping import Group, grouped
+from mailframe.queue.placing import Placing
 from mailframe.queue.recording import Recording
 from mailframe.queue.schedule import Schedules
 from mailframe.queue.suppressing import Suppressing
 from mailframe.queue.tls_reports import DailyReports, TLSReports, daily, kept_by
+from mailframe.queue.windows import Windows, check_patterns, learn
 from mailframe.site import Site
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
 from mailframe.smtp.sending import Sender
@@ -64,6 +65,8 @@ PATIENCE_SECONDS = LEASE_SECONDS - ATTEMPT_SECONDS - 60.0
 lease is over and somebody else has begun another one."""
 STOP_SECONDS = 5.0
 """How long deliveries under way may go on when the server stops."""
+BEHIND = 10
+"""Destinations that wait, lent, for the same servers; further ones wait in the queue."""
 TROUBLE_SECONDS = 10.0
 """How long to wait when the queue itself does not work."""
 
@@ -81,6 +84,9 @@ class Runner:
     @ivar routes: where mail goes: the same as those of the services.
     @ivar schedules: when it is tried again, and when it is given up.
     @ivar limits: of each destination.
+    @ivar limits_by_destination: other limits, of some domains.
+    @ivar limits_by_host: of all destinations together whose mail goes to the same servers, as that of many domains goes
+        to one provider: by C{mx.example.org}, or C{*.example.org} for all servers below.
     @ivar deliveries: deliveries at once altogether.
     @ivar client: limits of the SMTP client.
     @ivar tls: by domain, what TLS must be like there, whatever the domain says itself.
@@ -97,6 +103,8 @@ class Runner:
     routes: Routes = field(converter=routes)
     schedules: Schedules = field(default=Schedules(), kw_only=True)
     limits: Limits = field(default=Limits(), kw_only=True)
+    limits_by_destination: Mapping[str, Limits] = field(factory=dict, kw_only=True, validator=check_patterns)
+    limits_by_host: Mapping[str, Limits] = field(factory=dict, kw_only=True, validator=check_patterns)
     deliveries: int = field(default=DELIVERIES, kw_only=True, validator=gt(0))
     client: ClientLimits = field(default=DEFAULT, kw_only=True)
     tls: Mapping[str, Destination] = field(factory=dict, kw_only=True)
@@ -109,7 +117,8 @@ class Runner:
     _site: Site | None = field(default=None, init=False)
     _sender: Any = field(default=None, init=False)
     _daily: DailyReports | None = field(default=None, init=False)
-    _windows: dict[str, Window] = field(factory=dict, init=False)
+    _windows: Windows = field(init=False)
+    _placing: Any = field(default=None, init=False)
     _waiting: dict[str, deque[Group]] = field(factory=dict, init=False)
     _late: list[int] = field(factory=list, init=False)
     _active: int = field(default=0, init=False)
@@ -124,6 +133,10 @@ class Runner:
     _interrupting: bool = field(default=False, init=False)
     _recording: Any = field(default=None, init=False)
 
+    @_windows.default
+    def _make_windows(self) -> Windows:
+        return Windows(self.limits, self.limits_by_destination, self.limits_by_host)
+
     # --- IPart ----------------------------------------------------------------------------------------------------
 
     async def start(self, site: Site) -> None:
@@ -136,6 +149,7 @@ class Runner:
         fetch = self.fetch if web is None or self.fetch is not None else web.fetch_policy
         self._sender = Sender(site, self.client, self._policies(site, fetch, policies), collector)
         self._recording = Recording(self.queue, site, self.schedules, self.wake)
+        self._placing = Placing(self.routes, site, self._windows, self._placed)
         self._running = True
         if IAdministeredQueue.providedBy(self.queue):
             self._unwatch = self.queue.watch(self._changed)
@@ -156,6 +170,7 @@ class Runner:
         self.wake()
         if self._loop is not None:
             await self._loop
+        self._placing.end()
         await self._give_back()
         if self._active:
             self._idle = Deferred()
@@ -208,8 +223,7 @@ class Runner:
     def _changed(self, change: ChangedByHand) -> None:
         """Do what an administrator wants: what was lent as it was is lent again, and the dead are given a chance."""
         for destination in change.destinations:
-            if window := self._windows.get(destination):
-                window.revive()
+            self._windows.revive(destination)
         if change.lent:
             Deferred.fromCoroutine(self._give_back()).addErrback(_not_given_back)
         self.wake()
@@ -244,38 +258,30 @@ class Runner:
         if self._late:
             late, self._late = self._late, []
             await self.queue.give_back(late)
-        if self._active >= self.deliveries:
+        if self._active + len(self._placing) >= self.deliveries:
             return False
         now = self._now
         leased = await self.queue.lease(now, now + LEASE_SECONDS, RECIPIENTS, self._busy(now))
         for group in grouped(leased, self.routes, now + PATIENCE_SECONDS):
-            self._waiting.setdefault(_destination(group.leased[0]), deque()).append(group)
+            address = group.leased[0].envelope.recipients[0].address
+            self._waiting.setdefault(address.domain, deque()).append(group)
+            self._placing.begin(address)
         self._start_what_may()
         return bool(leased)
 
     def _busy(self, now: float) -> Collection[str]:
         """Return the destinations for which nothing more is to be lent now."""
-        blocked = [name for name, window in self._windows.items() if not window.has_room(now)]
-        return {*self._waiting, *blocked}
+        return {*self._waiting, *self._windows.full(now)}
 
     async def _next_time(self) -> float | None:
         now = self._now
-        self._forget(now)
-        times = [window.free_at for window in self._windows.values() if window.free_at > now]
-        if self._active < self.deliveries:
+        self._windows.forget(now)
+        times = list(self._windows.free_times(now))
+        if self._active + len(self._placing) < self.deliveries:
             due = await self.queue.next_due(now, self._busy(now))
             if due is not None:
                 times.append(due)
         return min(times, default=None)
-
-    def _forget(self, now: float) -> None:
-        old = [
-            name
-            for name, window in self._windows.items()
-            if not window.active and now - window.seen > FORGET_SECONDS and now >= window.free_at
-        ]
-        for name in old:
-            del self._windows[name]
 
     async def _sleep(self, until: float | None) -> None:
         if self._woken:
@@ -290,25 +296,45 @@ class Runner:
 
     # --- attempts -------------------------------------------------------------------------------------------------
 
-    def _start_what_may(self) -> None:
-        for destination in list(self._waiting):
-            groups = self._waiting[destination]
-            window = self._windows.get(destination)
-            if window is None:
-                window = self._windows[destination] = Window(self.limits)
-            while groups and self._active < self.deliveries and window.has_room(self._now):
-                self._start(groups.popleft(), window)
-            if not groups:
-                del self._waiting[destination]
+    def _placed(self, destination: str) -> None:
+        """Go on with a destination, or have it lent again later: further ones do not wait here for the same servers."""
+        place = self._windows.place_of(destination)
+        behind = [each for each in self._waiting if place and self._windows.place_of(each) == place]
+        if len(behind) > BEHIND and not self._windows.has_room(destination, self._now):
+            self._late += [each.key for group in self._waiting.pop(destination) for each in group.leased]
+        self.wake()
 
-    def _start(self, group: Group, window: Window) -> None:
+    def _start_what_may(self) -> None:
+        """Start one delivery to each destination in turn, as long as there is room."""
+        started = True
+        while started:
+            started = False
+            for destination in list(self._waiting):
+                if self._active >= self.deliveries:
+                    return
+                if self._windows.is_placed(destination) and self._windows.has_room(destination, self._now):
+                    started |= self._start_next(destination)
+
+    def _start_next(self, destination: str) -> bool:
+        """Start the next delivery to a destination, which stands last in the line then; say whether there was one."""
+        groups = self._waiting.pop(destination, None)
+        if not groups:
+            return False
+        group = groups.popleft()
+        if groups:
+            self._waiting[destination] = groups
+        self._start(group, self._windows.of(destination))
+        return True
+
+    def _start(self, group: Group, windows: Sequence[Window]) -> None:
         """Begin an attempt, unless it is so late that it has to be lent anew."""
         if self._now > group.latest:
             self._late += [each.key for each in group.leased]
             return
         self._active += 1
-        window.start(self._now)
-        under_way = Deferred.fromCoroutine(self._attempt(group, window))
+        for window in windows:
+            window.start(self._now)
+        under_way = Deferred.fromCoroutine(self._attempt(group, windows))
         if not under_way.called:
             self._under_way[under_way] = None
             under_way.addCallback(self._over, under_way)
@@ -316,7 +342,7 @@ class Runner:
     def _over(self, _done: None, ended: Deferred[None]) -> None:
         self._under_way.pop(ended, None)
 
-    async def _attempt(self, group: Group, window: Window) -> None:
+    async def _attempt(self, group: Group, windows: Sequence[Window]) -> None:
         try:
             outcomes = await self._outcomes(group)
         except Exception:
@@ -331,9 +357,9 @@ class Runner:
                 self._recording.add(done, outcomes)
         except Exception:
             _log.failure("{message} cannot be reported: it is tried again", message=group.leased[0].id)
-        await self._learn_of(done, outcomes)
+        await suppressing.learn(suppressions(self), self.suppressing, done, outcomes, self._now)
         self._active -= 1
-        _learn(window, outcomes.values(), self._now)
+        learn(windows, outcomes.values(), self._now)
         if self._running:
             self.wake()
         elif not self._active and self._idle is not None and not self._idle.called:
@@ -353,16 +379,6 @@ class Runner:
         handed = await hand(delivery, targets, self._clock, ATTEMPT_SECONDS)
         return {**refused, **{each.key: outcome for each, (_who, outcome) in zip(leased, handed, strict=True)}}
 
-    async def _learn_of(self, leased: Sequence[Leased], outcomes: Mapping[int, Outcome]) -> None:
-        """Count whom other servers refuse for good, where that is wanted."""
-        known = suppressions(self)
-        if self.suppressing is None or known is None:
-            return
-        try:
-            await suppressing.learn(known, self.suppressing, leased, outcomes, self._now)
-        except Exception:
-            _log.failure("refused addresses cannot be counted")
-
     async def _give_back(self) -> None:
         """Return what was lent and not begun, or interrupted."""
         waiting = [each.key for groups in self._waiting.values() for group in groups for each in group.leased]
@@ -374,22 +390,3 @@ class Runner:
 
 def _not_given_back(failure: Failure) -> None:
     _log.failure("what was changed by hand is tried as it was until its lease ends", failure=failure)
-
-
-def _destination(leased: Leased) -> str:
-    return _address(leased).domain
-
-
-def _address(leased: Leased) -> Address:
-    return leased.envelope.recipients[0].address
-
-
-def _learn(window: Window, outcomes: Iterable[Outcome], now: float) -> None:
-    """Tell the window what the outcomes say of the destination."""
-    known = list(outcomes)
-    if any(isinstance(each, Delivered) for each in known):
-        window.success(now)
-    elif known and all(isinstance(each, Retry) and each.status.startswith("4.4.") for each in known):
-        window.failure(now)
-    else:
-        window.neither(now)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 from attrs.validators import ge, gt
+from twisted.logger import Logger
 
 from mailframe.address import Address
 from mailframe.hooks import Delivered, Failed, Outcome, Target
@@ -13,6 +14,8 @@ from mailframe.interfaces import IElsewhere, ISuppressions, Leased
 from mailframe.powers import suppressed
 
 DAY = 86400.0
+
+_log = Logger()
 
 
 @frozen(kw_only=True)
@@ -47,23 +50,33 @@ async def refused(
 
 
 async def learn(
-    suppressions: ISuppressions,
-    rules: Suppressing,
+    suppressions: ISuppressions | None,
+    rules: Suppressing | None,
     leased: Sequence[Leased],
     outcomes: Mapping[int, Outcome],
     now: float,
 ) -> None:
-    """Count what other servers refuse for good, and suppress what they refuse too often."""
-    for each in leased:
-        address, outcome = _address(each), outcomes[each.key]
-        if isinstance(outcome, Delivered) and outcome.remote:
-            await suppressions.forget(address)
-        elif isinstance(outcome, Failed) and outcome.remote and outcome.status in rules.statuses:
-            failures = await suppressions.count(address, now - rules.within)
-            if failures >= rules.after:
-                said = outcome.diagnostic or outcome.text
-                until = now + rules.lasts if rules.lasts else None
-                await suppressions.suppress(address, f"{outcome.remote} has refused it {failures} times, {said}", until)
+    """Count what other servers refuse for good, where that is wanted, and suppress what they refuse too often."""
+    if suppressions is None or rules is None:
+        return
+    try:
+        for each in leased:
+            await _learn_of(_address(each), outcomes[each.key], suppressions, rules, now)
+    except Exception:  # the mail has gone, or has not, all the same
+        _log.failure("refused addresses cannot be counted")
+
+
+async def _learn_of(
+    address: Address, outcome: Outcome, suppressions: ISuppressions, rules: Suppressing, now: float
+) -> None:
+    if isinstance(outcome, Delivered) and outcome.remote:
+        await suppressions.forget(address)
+    elif isinstance(outcome, Failed) and outcome.remote and outcome.status in rules.statuses:
+        failures = await suppressions.count(address, now - rules.within)
+        if failures >= rules.after:
+            said = outcome.diagnostic or outcome.text
+            until = now + rules.lasts if rules.lasts else None
+            await suppressions.suppress(address, f"{outcome.remote} has refused it {failures} times, {said}", until)
 
 
 def _address(leased: Leased) -> Address:

@@ -102,6 +102,16 @@ class RelayTests(SynchronousTestCase):
         ]
         assert all(isinstance(peer, TCP) and peer.port == 25 for host in self.via.hosts for peer in host.peers)
 
+    def servers(self, target: Any, domain: str, site: Site | None = None) -> list[str]:
+        return list(self.successResultOf(Deferred.fromCoroutine(target.servers(site or self.via.site, domain))))
+
+    def test_it_is_known_before_which_servers_mail_goes_to(self) -> None:
+        assert self.servers(ToMX(), "example.org") == ["mx1.example.org", "mx2.example.org"]
+        assert self.servers(ToMX(), "example.net") == ["example.net"]
+        assert self.servers(ToMX(), "nowhere.example") == []
+        assert self.servers(ToMX(), "example.org", Site("us.example", Clock())) == []
+        assert self.servers(ToSmarthost("relay.example:26"), "example.org") == ["relay.example"]
+
     def test_a_domain_that_is_not_there_fails_and_the_others_go(self) -> None:
         outcomes = self.send(ToMX(), "ann@nowhere.example", "bob@example.net")
         assert isinstance(outcomes["ann@nowhere.example"], Failed)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from unittest import mock
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import directlyProvides
+from zope.interface import directlyProvides, implementer
 
 from mailframe.address import Address
 from mailframe.delivery.routes import Route
 from mailframe.envelope import Envelope, Recipient
 from mailframe.errors import Temporary
 from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
-from mailframe.interfaces import IElsewhere, Selection
+from mailframe.interfaces import IElsewhere, IKnowsServers, QueuedState, Selection
 from mailframe.net.dns import NoAnswer
 from mailframe.queue import recording
 from mailframe.queue.concurrency import Limits
 from mailframe.queue.memory import MemoryQueue
-from mailframe.queue.runner import LEASE_SECONDS, PATIENCE_SECONDS, STOP_SECONDS, TROUBLE_SECONDS, Runner
+from mailframe.queue.runner import BEHIND, LEASE_SECONDS, PATIENCE_SECONDS, STOP_SECONDS, TROUBLE_SECONDS, Runner
 from mailframe.queue.schedule import DAY, HOUR, MINUTE, Schedule, Schedules
 from mailframe.queue.suppressing import Suppressing
 from mailframe.queue.suppressions import MemorySuppressions
@@ -54,6 +54,20 @@ class Place:
 
 def _to(*to: str) -> Envelope:
     return Envelope(Address.parse("me@example.net"), tuple(Recipient(Address.parse(each)) for each in to))
+
+
+@implementer(IKnowsServers)
+class Hosting(Place):
+    """A target that knows servers."""
+
+    def __init__(self, known: Callable[[str], Any]) -> None:
+        super().__init__()
+        self.known = known
+
+    async def servers(self, site: Site, domain: str) -> Sequence[str]:
+        found = self.known(domain)
+        names: Sequence[str] = await found if isinstance(found, Deferred) else found
+        return names
 
 
 class RunnerTests(SynchronousTestCase):
@@ -276,6 +290,112 @@ class RunnerTests(SynchronousTestCase):
         assert len(self.place.asked) == 3
         self.advance(10)
         assert self.empty()
+
+    # --- servers that many destinations share --------------------------------------------------------------------
+
+    def hosted(self, servers: Callable[[str], Any], **limits: Any) -> list[Deferred[Any]]:
+        """
+        Start a runner whose target knows servers, with a limit for those of big.example; return what ends deliveries.
+        """
+        ends: list[Deferred[Any]] = []
+
+        def slow(_delivery: Delivery) -> Deferred[Any]:
+            ends.append(Deferred())
+            return ends[-1]
+
+        self.place = Hosting(servers)
+        self.place.clock, self.place.answer = self.clock, slow
+        self.routes = [Route("me@example.net", self.reports), Route("*", self.place)]
+        self.start(**{"limits_by_host": {"*.big.example": Limits(first=2, most=2)}, **limits})
+        return ends
+
+    def asked_ids(self) -> list[str]:
+        return [name for _when, name, _to in self.place.asked]
+
+    def test_destinations_with_the_same_servers_share_a_limit_and_take_turns(self) -> None:
+        ends = self.hosted(lambda domain: ["mx.big.example"] if domain != "own.example" else ["mx.own.example"])
+        for turn in range(3):
+            for name in ("a", "b", "c"):
+                self.put(f"ann@{name}.example", id=f"{name}{turn}")
+        self.put("ann@own.example", id="own")
+        assert self.asked_ids() == ["a0", "b0", "own"]
+        for number in range(10):
+            ends[number].callback(Delivered())
+        assert sorted(self.asked_ids()) == sorted([f"{name}{turn}" for name in "abc" for turn in range(3)] + ["own"])
+        assert [name[0] for name in self.asked_ids()[3:6]].count("c") >= 1
+        assert self.empty()
+
+    def test_many_destinations_with_the_same_servers_do_not_keep_others_waiting(self) -> None:
+        ends = self.hosted(lambda domain: ["mx.big.example"] if domain[0] == "d" else [])
+        for number in range(40):
+            self.put(f"ann@d{number}.example", id=f"m{number}")
+        self.put("ann@own.example", id="own")
+        assert len(self.place.asked) == 3
+        leased = self.now(self.queue.inspect(Selection(state=QueuedState.LEASED)))
+        assert len(leased) <= 3 + BEHIND
+        number = 0
+        while number < len(ends):
+            ends[number].callback(Delivered())
+            number += 1
+        assert len(self.place.asked) == 41
+        assert self.empty()
+
+    def test_a_rate_of_servers_is_kept_for_all_their_destinations_together(self) -> None:
+        limits = {"*.big.example": Limits(rate=1.0)}
+        ends = self.hosted(lambda _domain: ["mx.big.example"], limits_by_host=limits)
+        for number in range(5):
+            self.put("ann@a.example" if number % 2 else "ann@b.example", id=f"m{number}")
+        self.advance(2)
+        assert len(self.place.asked) == 3
+        self.advance(10)
+        assert len(self.place.asked) == 5
+        for end in ends:
+            end.callback(Delivered())
+
+    def test_nothing_goes_before_it_is_known_where(self) -> None:
+        found: dict[str, Deferred[Any]] = {"a.example": Deferred(), "b.example": Deferred()}
+        ends = self.hosted(lambda domain: found[domain])
+        self.put("ann@a.example", id="a")
+        self.put("ann@b.example", id="b")
+        assert self.place.asked == []
+        found["b.example"].callback(["mx.big.example"])
+        assert self.asked_ids() == ["b"]
+        found["a.example"].callback(["mx.a.example"])
+        assert self.asked_ids() == ["b", "a"]
+        self.put("ann@a.example", id="a1")
+        assert self.asked_ids() == ["b", "a", "a1"]
+        for end in ends:
+            end.callback(Delivered())
+
+    def test_where_nobody_can_tell_the_delivery_is_made_and_says_why(self) -> None:
+        def broken(_domain: str) -> Any:
+            raise RuntimeError("a bug")
+
+        ends = self.hosted(broken)
+        self.put("ann@a.example")
+        assert len(self.place.asked) == 1
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
+        ends[0].callback(Delivered())
+
+    def test_a_stop_does_not_wait_for_an_answer(self) -> None:
+        self.hosted(lambda _domain: Deferred())
+        self.put("ann@a.example")
+        self.now(self.runner.stop())
+        [left] = self.now(self.queue.inspect(Selection()))
+        assert (left.state, self.place.asked) == (QueuedState.DUE, [])
+
+    def test_questions_count_as_deliveries(self) -> None:
+        self.hosted(lambda _domain: Deferred(), deliveries=3)
+        for number in range(9):
+            self.put(f"ann@d{number}.example", id=f"m{number}")
+        assert len(self.now(self.queue.inspect(Selection(state=QueuedState.LEASED)))) == 3
+
+    def test_destinations_have_limits_of_their_own(self) -> None:
+        self.start(limits_by_destination={"a.example": Limits(first=1, most=1)})
+        self.place.answer = lambda _delivery: Deferred()
+        for number in range(3):
+            self.put("ann@a.example", "ann@b.example", id=f"m{number}")
+        assert len(self.place.asked) == 4
 
     # --- an administrator -----------------------------------------------------------------------------------------
 

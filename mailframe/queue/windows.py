@@ -1,0 +1,142 @@
+"""The windows of all destinations, and those that destinations share because their mail goes to the same servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from attrs import define, field
+
+from mailframe.address import parse_domain
+from mailframe.hooks import Delivered, Outcome, Retry
+from mailframe.queue.concurrency import FORGET_SECONDS, Limits, Window
+
+
+def check_patterns(_instance: object, attribute: object, limits: Mapping[str, Limits]) -> None:
+    """
+    Check the names of servers or domains that have limits of their own.
+
+    @raise ValueError: one is no name in lower case, nor C{*.} and one.
+    """
+    for pattern in limits:
+        if parse_domain(pattern.removeprefix("*.")) != pattern.removeprefix("*."):
+            raise ValueError(f"{pattern!r} is no host name in lower case, such as mx.example.org or *.example.org")
+
+
+@define(eq=False)
+class Windows:
+    """
+    @ivar limits: of each destination.
+    @ivar by_destination: other limits, of some domains.
+    @ivar by_host: of all destinations together whose mail goes to the same servers, by the names of these servers:
+        C{mx.example.org}, or C{*.example.org} for all below.
+    """
+
+    limits: Limits
+    by_destination: Mapping[str, Limits]
+    by_host: Mapping[str, Limits]
+    _own: dict[str, Window] = field(factory=dict, init=False)
+    _shared: dict[str, Window] = field(factory=dict, init=False)
+    _places: dict[str, str] = field(factory=dict, init=False)
+
+    # --- where a destination's mail goes ----------------------------------------------------------------------------
+
+    def is_placed(self, destination: str) -> bool:
+        """Say whether it is known which servers a destination's mail goes to, as far as that counts."""
+        return not self.by_host or destination in self._places
+
+    def place(self, destination: str, hosts: Sequence[str], now: float) -> None:
+        """
+        Remember where a destination's mail goes.
+
+        @param hosts: names of its servers, the best first: the first one that has limits counts.
+        """
+        self._places[destination] = next(filter(None, map(self._pattern, hosts)), "")
+        self._of_its_own(destination).seen = now
+
+    def place_of(self, destination: str) -> str:
+        """Return what names the servers that a destination shares with others; empty when there are none."""
+        return self._places.get(destination, "")
+
+    def _pattern(self, host: str) -> str:
+        host = host.lower()
+        labels = host.split(".")
+        above = [f"*.{'.'.join(labels[at:])}" for at in range(1, len(labels))]
+        return next((each for each in (host, *above) if each in self.by_host), "")
+
+    # --- whether something may start --------------------------------------------------------------------------------
+
+    def of(self, destination: str) -> Sequence[Window]:
+        """Return the windows that a delivery to a destination takes a place in."""
+        place = self.place_of(destination)
+        if not place:
+            return [self._of_its_own(destination)]
+        shared = self._shared.get(place)
+        if shared is None:
+            shared = self._shared[place] = Window(self.by_host[place])
+        return [self._of_its_own(destination), shared]
+
+    def _of_its_own(self, destination: str) -> Window:
+        window = self._own.get(destination)
+        if window is None:
+            window = self._own[destination] = Window(self.by_destination.get(destination, self.limits))
+        return window
+
+    def has_room(self, destination: str, now: float) -> bool:
+        """Say whether one more may start."""
+        return all(window.has_room(now) for window in self.of(destination))
+
+    def full(self, now: float) -> Iterator[str]:
+        """Yield the destinations to which nothing more may start now."""
+        places = {place for place, window in self._shared.items() if not window.has_room(now)}
+        yield from (name for name, window in self._own.items() if not window.has_room(now))
+        if places:
+            yield from (name for name, place in self._places.items() if place in places)
+
+    def free_times(self, now: float) -> Iterator[float]:
+        """Yield the times at which something may start again, as far as time goes."""
+        for windows in (self._own, self._shared):
+            yield from (window.free_at for window in windows.values() if window.free_at > now)
+
+    # --- what is learnt ---------------------------------------------------------------------------------------------
+
+    def revive(self, destination: str) -> None:
+        """Somebody wants to know at once whether it works."""
+        if destination in self._own:
+            for window in self.of(destination):
+                window.revive()
+
+    def forget(self, now: float) -> None:
+        """Forget what nothing went to for long."""
+        for name in _old(self._own, now):
+            del self._own[name]
+            self._places.pop(name, None)
+        for name in _old(self._shared, now):
+            del self._shared[name]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._own.clear()
+        self._shared.clear()
+        self._places.clear()
+
+
+def _old(windows: Mapping[str, Window], now: float) -> list[str]:
+    return [
+        name
+        for name, window in windows.items()
+        if not window.active and now - window.seen > FORGET_SECONDS and now >= window.free_at
+    ]
+
+
+def learn(windows: Iterable[Window], outcomes: Iterable[Outcome], now: float) -> None:
+    """Tell windows what the outcomes of a delivery that took a place in them say of the destination."""
+    known = list(outcomes)
+    delivered = any(isinstance(each, Delivered) for each in known)
+    unreachable = bool(known) and all(isinstance(each, Retry) and each.status.startswith("4.4.") for each in known)
+    for window in windows:
+        if delivered:
+            window.success(now)
+        elif unreachable:
+            window.failure(now)
+        else:
+            window.neither(now)

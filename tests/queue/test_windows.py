@@ -1,0 +1,126 @@
+"""Limits of destinations, and of servers that many destinations share."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailframe.hooks import Delivered, Failed, Outcome, Retry
+from mailframe.queue.concurrency import FORGET_SECONDS, Limits
+from mailframe.queue.windows import Windows, check_patterns, learn
+
+SHARED = Limits(first=2, most=2)
+
+
+def windows(**by_host: Limits) -> Windows:
+    """Return windows with limits of *.big.example, unless told otherwise."""
+    return Windows(Limits(first=9, most=9), {"slow.example": Limits(first=1, most=1)}, {"*.big.example": SHARED})
+
+
+def fill(under_test: Windows, destination: str, now: float = 0.0) -> int:
+    """Start as many as may start."""
+    started = 0
+    while under_test.has_room(destination, now):
+        for window in under_test.of(destination):
+            window.start(now)
+        started += 1
+    return started
+
+
+def test_some_destinations_have_limits_of_their_own() -> None:
+    under_test = Windows(Limits(first=9, most=9), {"slow.example": Limits(first=1, most=1)}, {})
+    assert under_test.is_placed("a.example")
+    assert (fill(under_test, "a.example"), fill(under_test, "slow.example")) == (9, 1)
+
+
+def test_destinations_whose_mail_goes_to_the_same_servers_share_their_limits() -> None:
+    under_test = windows()
+    assert not under_test.is_placed("a.example")
+    for destination in ("a.example", "b.example"):
+        under_test.place(destination, [f"{destination[0]}.mail.big.example"], 0.0)
+    under_test.place("c.example", ["mx.c.example"], 0.0)
+    assert fill(under_test, "a.example") == 2
+    assert fill(under_test, "b.example") == 0
+    assert fill(under_test, "c.example") == 9
+    assert set(under_test.full(0.0)) == {"a.example", "b.example", "c.example"}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "place"),
+    [
+        (["mx.big.example"], "*.big.example"),
+        (["X.Y.Big.example"], "*.y.big.example"),
+        (["big.example"], ""),
+        (["notbig.example"], ""),
+        (["mx.own.example"], "mx.own.example"),
+        (["a.example", "mx.own.example", "mx.big.example"], "mx.own.example"),
+        (["192.0.2.1"], ""),
+        ([], ""),
+    ],
+)
+def test_the_first_server_with_limits_counts_by_its_most_exact_name(hosts: list[str], place: str) -> None:
+    by_host = dict.fromkeys(("*.big.example", "*.y.big.example", "mx.own.example"), SHARED)
+    under_test = Windows(Limits(), {}, by_host)
+    under_test.place("a.example", hosts, 0.0)
+    assert under_test.place_of("a.example") == place
+
+
+def test_servers_that_do_not_answer_are_left_alone_for_all_their_destinations() -> None:
+    under_test = windows()
+    for destination in ("a.example", "b.example"):
+        under_test.place(destination, ["mx.big.example"], 0.0)
+    outcome: Outcome = Retry("4.4.1", "Nobody answers")
+    for _ in range(2):
+        taken = under_test.of("a.example")
+        for window in taken:
+            window.start(0.0)
+        learn(taken, [outcome], 0.0)
+    assert not under_test.has_room("b.example", 1.0)
+    assert list(under_test.free_times(1.0)) == [60.0]
+    under_test.revive("b.example")
+    under_test.revive("never.example")
+    assert under_test.has_room("b.example", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "size"),
+    [
+        ([Delivered(), Retry("4.4.1")], 6),
+        ([Retry("4.4.1"), Retry("4.4.2")], 4),
+        ([Retry("4.4.1"), Failed("5.1.1")], 5),
+        ([Retry("4.2.2")], 5),
+        ([], 5),
+    ],
+)
+def test_only_what_says_something_of_the_destination_is_learnt(outcomes: list[Outcome], size: int) -> None:
+    under_test = Windows(Limits(first=5), {}, {})
+    for attempt in range(6):
+        taken = under_test.of("a.example")
+        for window in taken:
+            window.start(0.0)
+        learn(taken, outcomes if size != 4 or attempt == 0 else [], 0.0)
+    assert under_test.of("a.example")[0].size == size
+
+
+def test_what_nothing_went_to_for_long_is_forgotten() -> None:
+    under_test = windows()
+    under_test.place("a.example", ["mx.big.example"], 0.0)
+    taken = under_test.of("a.example")
+    for window in taken:
+        window.start(0.0)
+    under_test.forget(FORGET_SECONDS + 1)
+    assert under_test.is_placed("a.example")
+    learn(taken, [Delivered()], 10.0)
+    under_test.forget(FORGET_SECONDS + 10)
+    assert under_test.is_placed("a.example")
+    under_test.forget(FORGET_SECONDS + 11)
+    assert not under_test.is_placed("a.example")
+    under_test.place("a.example", ["mx.big.example"], 0.0)
+    under_test.clear()
+    assert not under_test.is_placed("a.example")
+
+
+def test_names_that_are_none_are_refused() -> None:
+    check_patterns(None, None, {"mx.example.org": Limits(), "*.example.org": Limits()})
+    for name in ("MX.example.org", "*", "a.*.b", "a b", ""):
+        with pytest.raises(ValueError, match="host name"):
+            check_patterns(None, None, {name: Limits()})
