@@ -99,10 +99,7 @@ class ToForward:
             return _ITSELF
         if not to or len(to) > ADDRESSES:
             return _TOO_MANY if to else _NOBODY
-        sender = delivery.sender
-        if self.srs is not None and sender is not None and any(each.domain != self.srs.domain for each in to):
-            sender = self.srs.forward(sender, now)
-        return await _send_on(delivery, recipient, sender, _recipients(recipient, to), now)
+        return await _forward(delivery, recipient, to, self.srs, now, alone=True)
 
     async def _chosen(self, delivery: Delivery) -> tuple[Address, ...]:
         if isinstance(self.to, tuple):
@@ -112,6 +109,33 @@ class ToForward:
 
 
 # --- what forwarding and the way back have in common -----------------------------------------------------------------
+
+
+async def forward_on(
+    delivery: Delivery, to: Mapping[Address, Sequence[Address]], srs: Rewrites | None, alone: bool
+) -> Mapping[Address, Outcome]:
+    """
+    Queue a message for those whom its recipients stand for.
+
+    @param to: by recipient, who that is.
+    @param srs: rewrites senders; C{None} leaves them.
+    @param alone: a recipient stands for nobody else.
+    """
+
+    async def one(delivery: Delivery, recipient: Recipient, now: float) -> Outcome:
+        return await _forward(delivery, recipient, to[recipient.address], srs, now, alone)
+
+    return await _each(delivery, one)
+
+
+async def _forward(
+    delivery: Delivery, recipient: Recipient, to: Sequence[Address], srs: Rewrites | None, now: float, alone: bool
+) -> Outcome:
+    sender = delivery.sender
+    if srs is not None and sender is not None and any(each.domain != srs.domain for each in to):
+        sender = srs.forward(sender, now)
+    alone = alone and len(to) == 1
+    return await _send_on(delivery, recipient, sender, _recipients(recipient, to, alone), now, not alone)
 
 
 async def _each(
@@ -142,10 +166,10 @@ def _circle(delivery: Delivery, recipient: Recipient) -> Outcome | None:
     return _HOPS if trace.hops(head) + trace.deliveries(head) > HOPS else None
 
 
-def _recipients(recipient: Recipient, to: Sequence[Address]) -> tuple[Recipient, ...]:
-    """Return the new recipients with the wishes of the old one (RFC 3461 5.2.7)."""
+def _recipients(recipient: Recipient, to: Sequence[Address], alone: bool) -> tuple[Recipient, ...]:
+    """Return the new recipients with the wishes of the old one (RFC 3461 5.2.7); it may stand for one of them alone."""
     notify = recipient.notify
-    if len(to) > 1 and "SUCCESS" in notify:
+    if not alone and "SUCCESS" in notify:
         notify = notify - {"SUCCESS"} or frozenset({"NEVER"})
     address = recipient.address
     known = f"{'rfc822' if address.is_ascii else 'utf-8'};{address}"  # RFC 3461 4.2, RFC 6533 3
@@ -153,7 +177,12 @@ def _recipients(recipient: Recipient, to: Sequence[Address]) -> tuple[Recipient,
 
 
 async def _send_on(
-    delivery: Delivery, recipient: Recipient, sender: Address | None, to: tuple[Recipient, ...], now: float
+    delivery: Delivery,
+    recipient: Recipient,
+    sender: Address | None,
+    to: tuple[Recipient, ...],
+    now: float,
+    expanded: bool = False,
 ) -> Outcome:
     """Queue the message for others than it was for."""
     assert delivery.site is not None
@@ -167,7 +196,7 @@ async def _send_on(
         return _FULL
     note_own(delivery.site, "forward", number, envelope, message, delivery.id)
     names = ", ".join(str(each.address) for each in to[:TOLD]) + " ..." * (len(to) > TOLD)
-    return Delivered(f"forwarded as {number} to {names}", Action.EXPANDED if len(to) > 1 else Action.PASSED_ON)
+    return Delivered(f"forwarded as {number} to {names}", Action.EXPANDED if expanded else Action.PASSED_ON)
 
 
 # --- the way back ----------------------------------------------------------------------------------------------------

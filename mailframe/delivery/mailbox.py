@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.logger import Logger
-from zope.interface import implementer
+from zope.interface import directlyProvides, implementer
 
 from mailframe.address import Address
+from mailframe.delivery.forward import forward_on, way_back
+from mailframe.delivery.routes import Route
 from mailframe.errors import MailError, NoSuchAccount, NoSuchMailbox, OverQuota, Temporary
 from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Postpone, Reject, Retry, Verdict
 from mailframe.interfaces import (
@@ -19,11 +21,14 @@ from mailframe.interfaces import (
     IDirectory,
     IKeepsSpool,
     IMailStore,
+    IQueues,
     IRecipientCheck,
+    IWayBack,
 )
 from mailframe.message import trace
 from mailframe.site import provides
 from mailframe.spool import Message, Spool
+from mailframe.srs import Rewrites
 
 ALIAS_DEPTH = 10
 """Aliases of aliases that are followed."""
@@ -42,8 +47,21 @@ def _address(value: Address | str | None) -> Address | None:
     return Address.parse(value) if isinstance(value, str) else value
 
 
-@implementer(IRecipientCheck, IKeepsSpool)
-@define(eq=False)
+@frozen
+class _Beyond:
+    """
+    An alias that leads to other domains too.
+
+    @ivar accounts: those that are here.
+    @ivar addresses: those that are not.
+    """
+
+    accounts: tuple[str, ...]
+    addresses: tuple[Address, ...]
+
+
+@implementer(IRecipientCheck, IKeepsSpool, IWayBack)
+@define(eq=False, slots=False)
 class ToMailbox:
     """
     A delivery target: the mailboxes of a store.
@@ -51,17 +69,29 @@ class ToMailbox:
     @ivar store: an L{IMailStore}.
     @ivar directory: an L{IDirectory} that knows the recipients; by default the store, if it is one.
     @ivar catch_all: the address that gets the mail of all who are unknown; C{None} rejects it.
+    @ivar forward: what aliases name in other domains is forwarded: C{True}, or what rewrites senders then, such as
+        C{SenderRewriting("example.org", data)}; see L{mailframe.delivery.forward}. C{False} knows nobody there.
     """
 
     store: Any = field(validator=provides(IMailStore))
     directory: Any = None
     catch_all: Address | None = field(default=None, converter=_address, kw_only=True)
+    forward: Rewrites | bool = field(default=False, kw_only=True)
+    way_back: Route | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
+        if self.forward is not False:
+            directlyProvides(self, IQueues)
+        if self._srs is not None:
+            self.way_back = way_back(self._srs)
         if self.directory is None:
             self.directory = self.store
         if not IDirectory.providedBy(self.directory):
             raise TypeError(f"ToMailbox needs a directory= that provides IDirectory, and {self.directory!r} does not")
+
+    @property
+    def _srs(self) -> Rewrites | None:
+        return None if isinstance(self.forward, bool) else self.forward
 
     @property
     def spool(self) -> Spool:
@@ -77,8 +107,11 @@ class ToMailbox:
         """Store the message once for all its recipients."""
         accounts: dict[Address, tuple[str, ...]] = {}
         outcomes: dict[Address, Outcome] = {}
+        beyond: dict[Address, _Beyond] = {}
         for recipient in delivery.recipients:
             found = await self._find(recipient.address)
+            if isinstance(found, _Beyond):
+                beyond[recipient.address], found = found, found.accounts
             if isinstance(found, Reject):
                 outcomes[recipient.address] = Failed(found.status, found.text)
             elif isinstance(found, Postpone):
@@ -92,7 +125,22 @@ class ToMailbox:
         for address, names in accounts.items():
             problem = next((failed[name] for name in names if name in failed), None) if failed else None
             outcomes[address] = _outcome(problem) if problem else Delivered(f"INBOX of {', '.join(names)}")
-        return outcomes
+        return {**outcomes, **await self._send_on(delivery, beyond, outcomes)} if beyond else outcomes
+
+    async def _send_on(
+        self, delivery: Delivery, beyond: Mapping[Address, _Beyond], kept: Mapping[Address, Outcome]
+    ) -> Mapping[Address, Outcome]:
+        """Forward what is in mailboxes by now; what could not be stored is tried again as a whole."""
+        to = {address: found.addresses for address, found in beyond.items()}
+        stored = [each for each in delivery.recipients if isinstance(kept[each.address], Delivered)]
+        sent: dict[Address, Outcome] = {}
+        for only in (True, False):
+            those = [e for e in stored if e.address in beyond and (not beyond[e.address].accounts) is only]
+            if those:
+                sent.update(await forward_on(delivery.to(those), to, self._srs, only))
+        # Who has it here is not told that it goes in circles elsewhere.
+        circles = [each for each, outcome in sent.items() if isinstance(outcome, Failed) and beyond[each].accounts]
+        return {**sent, **{each: kept[each] for each in circles}}
 
     async def _store(self, message: Message, accounts: set[str]) -> dict[str, Exception]:
         """Return the accounts whose mailbox did not get it."""
@@ -118,7 +166,7 @@ class ToMailbox:
 
     # --- who is it? -----------------------------------------------------------------------------------------------
 
-    async def _find(self, address: Address) -> tuple[str, ...] | Reject | Postpone:
+    async def _find(self, address: Address) -> tuple[str, ...] | _Beyond | Reject | Postpone:
         """Return the accounts an address leads to."""
         try:
             found = await self._resolve(address)
@@ -128,14 +176,14 @@ class ToMailbox:
             return await self._find(self.catch_all)
         return found
 
-    async def _resolve(self, address: Address) -> tuple[str, ...] | Reject:
+    async def _resolve(self, address: Address) -> tuple[str, ...] | _Beyond | Reject:
         """Return the accounts an address leads to, the catch-all aside."""
         entry = await self.directory.find(address)
         if entry is None:
             return _UNKNOWN
         return await self._follow(address, entry.targets) if isinstance(entry, AliasEntry) else (entry.account,)
 
-    async def _follow(self, address: Address, targets: Sequence[Address]) -> tuple[str, ...] | Reject:
+    async def _follow(self, address: Address, targets: Sequence[Address]) -> tuple[str, ...] | _Beyond | Reject:
         """
         Follow aliases. A target that was asked already is passed over: an alias may name itself beside others.
 
@@ -143,12 +191,15 @@ class ToMailbox:
         them. An alias that leads too far leads nowhere: some of its people would never see what others do.
         """
         accounts: dict[str, None] = {}
+        beyond: dict[Address, None] = {}
         asked = {address}
         following = dict.fromkeys(targets)
         for _depth in range(ALIAS_DEPTH):
             waiting = [each for each in following if each not in asked]
             if len(asked) + len(waiting) > ALIAS_TARGETS:
                 return _TOO_MANY
+            if not waiting and beyond:
+                return _Beyond(tuple(accounts), tuple(beyond))
             if not waiting:
                 return tuple(accounts) or (_LOOP if following else _UNKNOWN)
             following = {}
@@ -158,6 +209,8 @@ class ToMailbox:
                     following |= dict.fromkeys(entry.targets)
                 elif entry is not None:
                     accounts[entry.account] = None
+                elif self.forward is not False and each.domain != address.domain:
+                    beyond[each] = None
                 else:
                     _log.warn("the alias {alias} leads to {target}, unknown here", alias=str(address), target=str(each))
             asked.update(waiting)

@@ -39,6 +39,11 @@ def test_a_user_writes_to_elsewhere_and_is_answered(tmp_path: Path) -> None:
         answered = world.send(them, [ann], "Subject: Re: hello", to="mx.example.org")
         assert isinstance(answered[ann], Delivered)
         assert len(world.mailbox(ann)) == 1
+        world.run(data.add_alias(Address.parse("info@example.org"), [Address.parse(each) for each in (ann, them)]))
+        world.send("x@other.example", ["info@example.org"], "Subject: both", to="mx.example.org")
+        world.advance(minutes=1)
+        assert len(world.mailbox(ann)) == 2
+        assert got.pop()[1] == "both"
         relayed = world.send("x@spam.example", [them], "Subject: buy", to="mx.example.org")
         assert isinstance(relayed[them], Failed)
         assert len(got) == 1
