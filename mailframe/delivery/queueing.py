@@ -16,14 +16,11 @@ from mailframe.interfaces import IDeliveryQueue
 
 _log = Logger()
 
-QUEUED = Delivered("queued")
-"""The outcome for what is durably in the queue."""
+QUEUED = Delivered("queued", Action.PASSED_ON)
+"""The outcome for what is durably in the queue: its runner tells what becomes of it."""
 
 FIRST_RETRY_SECONDS = 300.0
 """When the rest is tried again for the first time."""
-
-QUEUED = Delivered("queued", Action.PASSED_ON)
-"""The runner tells what becomes of it."""
 
 Results = Sequence[tuple[Recipient, Outcome]]
 
