@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 
 from mailframe.config import Server
-from mailframe.interfaces import IKeepsFiles, IRelocatable
+from mailframe.interfaces import IKeepsFiles, IKeepsQueue, IRelocatable
 from mailframe.net import connecting
 from mailframe.service import ServerService
 from mailframe.site import Site, inline
@@ -94,6 +94,18 @@ class Machine:
         for part in self.server.run:
             if IKeepsFiles.providedBy(part):
                 Deferred.fromCoroutine(_closed(part))
+
+    @property
+    def queue(self) -> Any:
+        """
+        The delivery queue of its server; while it runs.
+
+        @raise LookupError: it has none.
+        """
+        for part in self.server.run:
+            if IKeepsQueue.providedBy(part):
+                return part.queue
+        raise LookupError(f"{self.name} has no queue")
 
     def _running(self) -> ServerService:
         if self.service is None:

@@ -52,13 +52,20 @@ class Mail:
 
 def deliveries(server: Server) -> Iterator[ToMailbox]:
     """Yield the targets by which a server fills mailboxes."""
-    seen: set[int] = set()
+    targets: Iterator[Any] = (route.target for table in _tables(server) for route in table.routes)
+    yield from {id(target): target for target in targets if isinstance(target, ToMailbox)}.values()
+
+
+def is_at(server: Server, address: Address) -> bool:
+    """Say whether a server delivers mail for an address to a mailbox."""
+    return any(isinstance(table.find(address), ToMailbox) for table in _tables(server))
+
+
+def _tables(server: Server) -> Iterator[Routes]:
     for each in [*server.run, *(service for _endpoint, service in server.listen)]:
         routes = getattr(each.service if isinstance(each, OverTLS) else each, "routes", None)
-        for route in routes.routes if isinstance(routes, Routes) else ():
-            if isinstance(route.target, ToMailbox) and id(route.target) not in seen:
-                seen.add(id(route.target))
-                yield route.target
+        if isinstance(routes, Routes):
+            yield routes
 
 
 async def read(server: Server, address: Address, mailbox: str) -> Sequence[Mail] | None:

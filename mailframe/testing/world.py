@@ -30,6 +30,7 @@ from twisted.internet.defer import Deferred
 from mailframe.address import Address
 from mailframe.config import Server
 from mailframe.hooks import Outcome
+from mailframe.interfaces import Queued, Selection
 from mailframe.testing import mailboxes
 from mailframe.testing.authority import Authority
 from mailframe.testing.dns import FakeDNS
@@ -45,6 +46,8 @@ T = TypeVar("T")
 
 OUTSIDE = "198.51.100.1"
 """The address of those who send, where nothing else is said."""
+EVERYTHING = Selection()
+"""All that is in a queue."""
 PATIENCE_SECONDS = 86_400.0
 """Virtual time in which something that is waited for must happen."""
 
@@ -165,6 +168,29 @@ class World:
                 if found is not None:
                     return found
         raise LookupError(f"no server that runs has an account {address}")
+
+    def queue(self, name: str, selection: Selection = EVERYTHING, limit: int = 1000) -> Sequence[Queued]:
+        """
+        Return what waits in a server's queue, a recipient each, the oldest first.
+
+        @raise LookupError: there is no such server, or it has no queue.
+        """
+        found: Sequence[Queued] = self.run(self._machine(name).queue.inspect(selection, limit=limit))
+        return found
+
+    def add_account(self, address: str, password: str) -> None:
+        """
+        Make an account on the server that has its domain: the first one that keeps accounts and has a route for it.
+
+        @raise LookupError: none has.
+        """
+        parsed = Address.parse(address)
+        for machine in self.machines.values():
+            accounts = machine.server.accounts
+            if machine.service is not None and accounts is not None and mailboxes.is_at(machine.server, parsed):
+                self.run(accounts.add_account(parsed, password))
+                return
+        raise LookupError(f"no server that runs keeps accounts for {parsed.domain}")
 
     # --- time -----------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from email.message import EmailMessage
 from pathlib import Path
@@ -29,6 +32,7 @@ from mailframe import (
     over_tls,
 )
 from mailframe.delivery.relay import ToLMTP, ToMX, ToSmarthost
+from mailframe.interfaces import QueuedState, Selection
 from mailframe.queue.runner import Runner
 from mailframe.smtp.client.login import Credentials
 from mailframe.testing.happenings import WorldFailed
@@ -317,3 +321,51 @@ def test_a_server_that_cannot_start_says_why() -> None:
 
 def _nothing(_delivery: Delivery) -> Outcome:
     return Delivered()
+
+
+def test_queues_can_be_looked_into() -> None:
+    with two_servers() as world:
+        world.network.cut("mx.b.example")
+        send(world)
+        world.advance(minutes=1)
+        [waiting] = world.queue("mx.a.example")
+        assert waiting.state is QueuedState.WAITING
+        assert waiting.attempts == 1
+        assert waiting.outcome is not None
+        assert waiting.outcome.status == "4.4.1"
+        assert world.queue("mx.a.example", Selection(destination="c.example")) == []
+        assert world.queue("mx.b.example") == []
+        world.start(Server("mx.c.example"))
+        with pytest.raises(LookupError, match=r"mx\.c\.example has no queue"):
+            world.queue("mx.c.example")
+
+
+def test_accounts_can_be_made_where_they_are_kept() -> None:
+    data = SQLite("/var/lib/mail")
+    routes = [Route("a.example", ToMailbox(data)), Route("b.example", _nothing)]
+    with World() as world:
+        world.start(Server("mx.a.example", run=[data], listen=[("tcp:25", MX(routes))]))
+        world.add_account("ann@a.example", SECRET)
+        world.send("x@c.example", ["ann@a.example"], HELLO, "mx.a.example")
+        assert len(world.mailbox("ann@a.example")) == 1
+        with pytest.raises(LookupError, match=r"no server that runs keeps accounts for b\.example"):
+            world.add_account("ann@b.example", SECRET)
+
+
+def test_the_history_does_not_depend_on_the_process() -> None:
+    program = (
+        "from tests.testing.test_world import *\n"
+        "with two_servers() as world:\n"
+        "    world.network.breaks = 0.02\n"
+        "    for _ in range(3): send(world); world.advance(hours=1)\n"
+        "    print(world.log)"
+    )
+    logs = set()
+    for hashes in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hashes, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env=environment, check=True
+        )
+        logs.add(done.stdout)
+    assert len(logs) == 1
+    assert "attempt 1" in logs.pop()
