@@ -91,7 +91,7 @@ class Outsider:
             outcomes = await client.send(Delivery("message", envelope, to_whom, content), hop)
         finally:
             await client.stop()
-        return {str(address): outcome for address, outcome in outcomes.items()}
+        return {str(each.address): outcomes[each.address] for each in to_whom}
 
     def _site(self) -> Site:
         reactor = MemoryReactor(self.network, self.host)

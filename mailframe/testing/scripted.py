@@ -217,7 +217,7 @@ class ScriptedSession(LineReceiver):
         end = whole.find(b"\r\n.\r\n")
         if self.mute or end < 0:
             return
-        message = Message.from_bytes(whole[2 : end + 2].replace(b"\r\n..", b"\r\n."))
+        message = Message.from_bytes(whole[: end + 2].replace(b"\r\n..", b"\r\n.")[2:])
         said = self.say("END", ".")
         if not said.startswith(("4", "5")):
             of, self.transaction = transaction, _Transaction()
@@ -226,12 +226,13 @@ class ScriptedSession(LineReceiver):
         self.setLineMode(whole[end + 5 :])
 
     def begin_tls(self) -> None:
-        """Begin TLS, or whatever the script says."""
+        """Begin TLS, or whatever the script says; without certificates there is none."""
         for act in self.of.service.answer("TLS", self.as_heard("")):
             self.do(act)
-        if not self.mute and self.of.tls is not None:
-            self.transport.startTLS(self.of.tls)
-            self.tls = True
+        if self.mute or self.of.tls is None:
+            return
+        self.transport.startTLS(self.of.tls)
+        self.tls = True
 
     # --- saying something -----------------------------------------------------------------------------------------
 

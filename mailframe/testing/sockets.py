@@ -151,8 +151,8 @@ class MemorySocket:
         if self._received:
             data = bytes(self._received[:size])
             del self._received[:size]
-            if self._peer is not None:
-                self._peer.read(len(data))
+            assert self._peer is not None, "octets come from somewhere"
+            self._peer.read(len(data))
             return data
         if self._error:
             raise _failed(self._error)
@@ -269,9 +269,10 @@ class MemorySocket:
             self._pipe.send(self._peer.ended)
 
     def _send_reset(self) -> None:
-        peer = self._peer
-        if peer is not None and self._pipe is not None:
-            self._pipe.send(lambda: peer._fail(errno.ECONNRESET))
+        peer, pipe = self._peer, self._pipe
+        assert peer is not None, "a connection has two ends"
+        assert pipe is not None, "and a way from one to the other"
+        pipe.send(lambda: peer._fail(errno.ECONNRESET))
 
     def _address(self, name: str, port: int) -> Address:
         return (name, port, 0, 0) if self.family == socket.AF_INET6 else (name, port)

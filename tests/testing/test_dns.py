@@ -32,6 +32,31 @@ class FakeDNSTests(SynchronousTestCase):
         self.failureResultOf(self.query(fake, "example.net"), NoSuchName)
         assert fake.asked == [("Example.org.", "MX"), ("example.org", "A"), ("example.net", "A")]
 
+    def test_a_zone_may_change(self) -> None:
+        fake = FakeDNS()
+        fake["Example.org"] = {"MX": [(10, "mx.example.org")], "TXT": [b"text"]}
+        fake.sign("EXAMPLE.org")
+        answer = self.successResultOf(self.query(fake, "example.org", "MX"))
+        assert answer == Answer((MX(10, "mx.example.org"),), True, 300.0)
+        assert fake["example.ORG"]["TXT"] == [b"text"]
+        assert "example.org" in fake
+        del fake["Example.org"]
+        assert "example.org" not in fake
+        self.failureResultOf(self.query(fake, "example.org", "MX"), NoSuchName)
+        for wrong in ({"A": "192.0.2.1"}, {"a": ["192.0.2.1"]}, {"TXT": b"text"}):
+            with self.assertRaisesRegex(TypeError, "example.org: records are lists by type"):
+                fake["example.org"] = wrong
+
+    def test_hosts_are_introduced_once(self) -> None:
+        fake = FakeDNS({"mx.example.org": {"TXT": [b"text"]}, "other.example": {"CNAME": ["mx.example.org"]}})
+        fake.introduce("MX.example.org", ["192.0.2.1", "192.0.2.2", "2001:db8::1"])
+        fake.introduce("mx.example.org", ["192.0.2.3"])
+        fake.introduce("other.example", ["192.0.2.1"])
+        assert self.successResultOf(self.query(fake, "mx.example.org")).records == ("192.0.2.1", "192.0.2.2")
+        assert self.successResultOf(self.query(fake, "mx.example.org", "AAAA")).records == ("2001:db8::1",)
+        assert self.successResultOf(self.query(fake, "mx.example.org", "TXT")).records == (b"text",)
+        assert self.successResultOf(Deferred.fromCoroutine(fake.names("192.0.2.2"))) == ["mx.example.org"]
+
     def test_aliases_are_followed_but_not_in_circles(self) -> None:
         zone = {"a": {"CNAME": ["b"]}, "b": {"A": ["192.0.2.1"]}, "c": {"CNAME": ["c"]}}
         fake = FakeDNS(zone, signed={"a"})

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
+from zope.interface import implementer
 
 from mailframe import (
     LMTP,
@@ -32,8 +33,9 @@ from mailframe import (
     over_tls,
 )
 from mailframe.delivery.relay import ToLMTP, ToMX, ToSmarthost
-from mailframe.interfaces import QueuedState, Selection
+from mailframe.interfaces import IKeepsFiles, IPart, QueuedState, Selection
 from mailframe.queue.runner import Runner
+from mailframe.site import Site
 from mailframe.smtp.client.login import Credentials
 from mailframe.testing.happenings import WorldFailed
 from mailframe.testing.world import World
@@ -369,3 +371,32 @@ def test_the_history_does_not_depend_on_the_process() -> None:
         logs.add(done.stdout)
     assert len(logs) == 1
     assert "attempt 1" in logs.pop()
+
+
+@implementer(IPart, IKeepsFiles)
+class Immovable:
+    """Keeps files where it will."""
+
+    directory = "/var/lib/immovable"
+
+    async def start(self, site: Site) -> None:
+        raise AssertionError("it is never started")
+
+    async def stop(self) -> None:
+        raise AssertionError("nor stopped")
+
+
+def test_a_part_that_cannot_keep_its_files_elsewhere_is_not_started() -> None:
+    with (
+        World() as world,
+        pytest.raises(ValueError, match="keeps its files in /var/lib/immovable: give it"),
+    ):
+        world.start(Server("mx.a.example", run=[Immovable()]))
+
+
+def test_what_a_test_waits_for_may_fail() -> None:
+    async def failing() -> None:
+        raise KeyError("no")
+
+    with World() as world, pytest.raises(KeyError, match="no"):
+        world.run(failing())
