@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from functools import partial
 from random import Random
 
-from attrs import define
+from attrs import define, field
 
 from mailframe.address import Address
 from mailframe.delivery.exchangers import addresses
@@ -25,18 +25,25 @@ from mailframe.spool import Message
 from mailframe.testing.memory_reactor import MemoryReactor
 from mailframe.testing.network import Host as Place
 from mailframe.testing.network import Network
+from mailframe.testing.talking import Talk, call
 
 _NEWLINE = re.compile(rb"\r?\n")
 
 
 @define(eq=False)
 class Outsider:
-    """Sends one message."""
+    """Somebody on a machine of their own."""
 
     network: Network
     host: Place
     resolver: IResolver
     random: Random
+    _site: Site = field(init=False)
+
+    @_site.default
+    def _made(self) -> Site:
+        reactor = MemoryReactor(self.network, self.host)
+        return Site(self.host.name, reactor, inline, self.random.randbytes, self.resolver, connecting.by(reactor))
 
     async def send(
         self,
@@ -86,20 +93,24 @@ class Outsider:
             return [host]
 
         hop = Hop("there", hosts, lmtp, implicit_tls, Credentials(*login) if login else None)
-        client = Sender(self._site())
+        client = Sender(self._site)
         try:
             outcomes = await client.send(Delivery("message", envelope, to_whom, content), hop)
         finally:
             await client.stop()
         return {str(each.address): outcomes[each.address] for each in to_whom}
 
-    def _site(self) -> Site:
-        reactor = MemoryReactor(self.network, self.host)
-        return Site(self.host.name, reactor, inline, self.random.randbytes, self.resolver, connecting.by(reactor))
+    async def talk(self, to: str, port: int, talk: Talk, tls: bool) -> Talk:
+        """Connect by hand."""
+        return await call(self._site, await self._addresses(to), port, talk, tls)
+
+    async def _addresses(self, name: str) -> Sequence[str]:
+        """Return those that can be reached from here, if there are any."""
+        every = await addresses(self.resolver, name)
+        return [each for each in every if self.host.source_for(each)] or every
 
     async def _host(self, name: str, port: int, level: Level) -> Host:
-        every = await addresses(self.resolver, name)
-        found = [each for each in every if self.host.source_for(each)] or every
+        found = await self._addresses(name)
         used = PolicyUsed(PolicyType.NO_POLICY_FOUND, name)
         return Host(name, [TCP(each, port) for each in found], TLSRequirement(level, used, (name,)))
 

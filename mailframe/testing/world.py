@@ -40,6 +40,7 @@ from mailframe.testing.mailboxes import Mail
 from mailframe.testing.network import Host, Network
 from mailframe.testing.outsider import Outsider
 from mailframe.testing.programs import FakePrograms
+from mailframe.testing.talking import Talk
 from mailframe.testing.virtual_time import START, VirtualClock
 
 T = TypeVar("T")
@@ -97,13 +98,13 @@ class World:
         unless it knows the name already.
 
         @param address: one IP address or several; by default the next one of 192.0.2.0/24.
-        @raise WorldFailed: it does not start.
+        @raise Exception: whatever kept it from starting.
         """
         settled = settled_in(server, self.directory, self._certificate)
         host = self._host(server.hostname, [address] if isinstance(address, str) else address)
-        machine = Machine(
-            settled, host, self.network, self._random(host.name), self.dns, self.authority.roots, self.programs
-        )
+        before = self.machines.get(host.name)
+        random = self._random(host.name) if before is None else before.random
+        machine = Machine(settled, host, self.network, random, self.dns, self.authority.roots, self.programs)
         self.machines[host.name] = machine
         self.run(machine.start())
         return machine
@@ -154,6 +155,18 @@ class World:
         outcomes = self.run(self._outsider(source).send(sender, recipients, message, to, **options))
         self.settle()
         return outcomes
+
+    def talk(self, to: str, port: int = 25, source: str = OUTSIDE, *, tls: bool = False) -> Talk:
+        """
+        Connect to a server and talk to it by hand: SMTP, IMAP, POP3 or whatever it is::
+
+            imap = world.talk("mx.example.org", 993, tls=True)
+            assert "OK" in imap.say("a LOGIN ann@example.org secret")
+
+        @param tls: TLS begins before all else; see L{Talk.start_tls}.
+        @raise twisted.internet.error.ConnectError: there is no connection to be had.
+        """
+        return self.run(self._outsider(source).talk(to, port, Talk(to, self.settle), tls))
 
     def mailbox(self, address: str, mailbox: str = "INBOX", on: str = "") -> Sequence[Mail]:
         """

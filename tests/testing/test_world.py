@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ConnectionRefusedError
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
@@ -281,6 +281,25 @@ def test_smarthosts_are_logged_in_to_over_tls() -> None:
         world.settle()
         [mail] = world.mailbox("bob@b.example")
         assert b"with ESMTPSA" in bytes(mail)
+
+
+def test_servers_can_be_talked_to() -> None:
+    with two_servers() as world:
+        smtp = world.talk("mx.a.example")
+        assert smtp.hear() == "220 mx.a.example ESMTP mailframe\n"
+        assert "STARTTLS\n" in smtp.say("EHLO me")
+        assert smtp.say("STARTTLS") == "220 2.0.0 Ready to start TLS\n"
+        smtp.start_tls()
+        assert "STARTTLS" not in smtp.say("EHLO me")
+        assert smtp.say("NOOP", "QUIT").count("\n") == 2
+        assert smtp.closed
+        submission = world.talk("mx.a.example", 465, tls=True)
+        assert isinstance(send(world), Delivered)  # from the same machine, meanwhile
+        assert "AUTH" in submission.say("EHLO me")
+        submission.close()
+        assert submission.closed
+        with pytest.raises(ConnectionRefusedError):
+            world.talk("mx.a.example", 99)
 
 
 def test_waiting_ends() -> None:
