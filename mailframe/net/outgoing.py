@@ -80,6 +80,7 @@ class Outgoing(Conversation):
                     await self._do(*self._work.popleft())
                 if not await self._idle():
                     break
+            self.busy = True  # a stop lets the last words be said, and waits for the answer as long as they do
             await self._goodbye(self)
         finally:
             self._close()
