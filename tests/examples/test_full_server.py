@@ -25,6 +25,6 @@ def test_it_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_python_in_readme_is_python() -> None:
     blocks = (ROOT / "README.md").read_text("utf-8").split("```python\n")[1:]
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         ast.parse(block.partition("```")[0])
