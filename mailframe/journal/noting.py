@@ -12,7 +12,7 @@ from mailframe.spool import Message
 MESSAGE_ID_CHARACTERS = 998
 """Of a Message-ID that are kept: what fits on a line (RFC 5322 2.1.1)."""
 
-_MESSAGE_ID = re.compile(rb"\nmessage-id[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\s>]++>?)", re.IGNORECASE)
+_MESSAGE_ID = re.compile(rb"\nmessage-id[ \t]*:(?:[ \t]|\r?\n[ \t])*([^\s>]+>?)", re.IGNORECASE)
 
 
 def note_own(site: Site, service: str, number: str, envelope: Envelope, message: Message, about: str = "") -> None:

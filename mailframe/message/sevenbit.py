@@ -22,9 +22,7 @@ from mailframe.message.transfer_encoding import base64, mended_base64, mended_qu
 BLOCK = 64 * 1024
 """Octets looked at, or passed on, at a time."""
 
-_ENCODING = re.compile(
-    rb"^content-transfer-encoding[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+", re.IGNORECASE | re.MULTILINE
-)
+_ENCODING = re.compile(rb"^content-transfer-encoding[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE)
 _EMPTY_LINE = re.compile(rb"(?:\A|(?<=\n))\r?\n\Z")
 _MENDED = {b"base64": mended_base64, b"quoted-printable": mended_quoted_printable}
 _MESSAGES = (b"message/rfc822", b"message/global")

@@ -16,8 +16,8 @@ _BROKEN = 73
 """Characters of a piece of a long line: room for the soft line break, and for one more escape."""
 
 # A CR or LF alone is data: only CRLF is a line's end.
-_UNSAFE = re.compile(rb"[^\t -<>-~\r\n]++|\r(?!\n)|(?<!\r)\n|[ \t](?=\r\n|\Z)")
-_EIGHT_BIT = re.compile(rb"[\x80-\xff]++")
+_UNSAFE = re.compile(rb"[^\t -<>-~\r\n]+|\r(?!\n)|(?<!\r)\n|[ \t](?=\r\n|\Z)")
+_EIGHT_BIT = re.compile(rb"[\x80-\xff]+")
 # Looked for only where a line begins: each place in each line costs twice as much.
 _LONG = re.compile(rb"(?<![^\r\n])[^\r\n]{%d,}+" % (_BROKEN + 2))
 _OPEN_END = re.compile(rb"(?:\r|=[^=]?)\Z")
