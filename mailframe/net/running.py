@@ -57,11 +57,11 @@ class Running:
                 else:
                     waiting = self._context.run(self._coroutine.send, arrived)
             except StopIteration:
-                self._finish()
+                self._end()
                 return
             except Exception:
                 _log.failure("conversation failed")
-                self._finish()
+                self._end()
                 return
             if waiting is None:
                 self.parked = True
@@ -74,6 +74,12 @@ class Running:
             if not results:
                 return
             arrived = results[0]
+
+    def _end(self) -> None:
+        finish = self._finish
+        # They lead back to whoever has us: in a cycle they, and all he has, would wait for the garbage collector.
+        del self._finish, self._coroutine
+        finish()
 
     def _arrived(self, result: Any, results: list[Any]) -> None:
         if self._stepping:

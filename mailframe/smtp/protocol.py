@@ -10,7 +10,7 @@ from mailframe.smtp.session import Session
 
 class SMTPConversation(Conversation):
     """
-    @ivar session: set by the factory, before the client is connected.
+    @ivar session: set by the factory, before the client is connected; gone when it is over.
     @ivar implicit_tls: TLS began before SMTP did.
     """
 
@@ -31,6 +31,8 @@ class SMTPConversation(Conversation):
         except Exception:
             self.write(bytes(replies.FAULT))
             raise
+        finally:
+            del self.session  # it has us: let neither wait for the garbage collector
 
     async def start_tls(self, context_factory: object) -> None:
         """Begin TLS; hooks and policies know from now on."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from contextvars import ContextVar
 from typing import Any
 
@@ -21,6 +23,26 @@ class RunningTests(SynchronousTestCase):
         running = Running(coroutine, lambda: self.said.append("finished"))
         running.go_on()
         return running
+
+    def test_who_has_run_does_not_wait_for_the_garbage_collector(self) -> None:
+        class Runner:
+            def __init__(self) -> None:
+                self.running = Running(self.run(), self.finish)
+
+            async def run(self) -> None:
+                await park()
+
+            def finish(self) -> None:
+                pass
+
+        runner = Runner()
+        gone = weakref.ref(runner)
+        self.addCleanup(gc.enable)
+        gc.disable()
+        runner.running.go_on()
+        runner.running.go_on()
+        del runner
+        assert gone() is None
 
     def test_it_waits_for_events_and_for_deferreds(self) -> None:
         waiting: Deferred[int] = Deferred()
