@@ -11,7 +11,7 @@ from mailframe.site import Site
 
 class IMAPConversation(Conversation):
     """
-    @ivar session: set by the factory, before the client is connected.
+    @ivar session: set by the factory, before the client is connected; gone when it is over.
     @ivar implicit_tls: TLS began before IMAP did.
     """
 
@@ -32,6 +32,8 @@ class IMAPConversation(Conversation):
         except Exception:
             self.write(b"* BYE [SERVERBUG] The server is at fault, its log says why\r\n")
             raise
+        finally:
+            del self.session  # it has us: let neither wait for the garbage collector
 
     async def start_tls(self, context_factory: object) -> None:
         """Begin TLS."""

@@ -9,7 +9,7 @@ from mailframe.site import Site
 
 class POP3Conversation(Conversation):
     """
-    @ivar session: set by the factory, before the client is connected.
+    @ivar session: set by the factory, before the client is connected; gone when it is over.
     @ivar implicit_tls: TLS began before POP3 did.
     """
 
@@ -23,7 +23,10 @@ class POP3Conversation(Conversation):
         """Serve the client."""
         if self.implicit_tls:
             self.session.client.tls = self.tls
-        await self.session.serve()
+        try:
+            await self.session.serve()
+        finally:
+            del self.session  # it has us: let neither wait for the garbage collector
 
     async def start_tls(self, context_factory: object) -> None:
         """Begin TLS."""
