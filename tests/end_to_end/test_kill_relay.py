@@ -43,6 +43,7 @@ class Sink(socketserver.ThreadingTCPServer):
     """Takes mail, and remembers what it took in which round; sometimes it needs a while for its answer."""
 
     daemon_threads = True
+    request_queue_size = 100  # else a connection may wait for seconds to be let in
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Session)
