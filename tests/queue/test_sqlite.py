@@ -139,6 +139,12 @@ class SQLiteQueueContract(AdministeredQueueContract, LendingAtOnceContract, Deli
             ('{"status": "4.4.1", "text": "nobody answers"}',)
         ]
 
+    async def test_outcomes_of_the_first_version_are_read(self) -> None:
+        await self.put("a")
+        self.world.database.connection.execute("UPDATE queued_recipient SET outcome = '4.4.1 nobody answers'")
+        [seen] = await self.world.queue.inspect(Selection())
+        assert seen.outcome == LATER
+
     async def test_a_message_that_goes_while_it_is_lent_is_passed_over(self) -> None:
         await self.put("a")
         await self.put("b", id="m2")
