@@ -35,7 +35,7 @@ smtp_dns_support_level = disabled
 
 _CONFIGURATION = """\
 from mailframe import MX, Route, Server, SQLite
-from mailframe.delivery.relay import ToSmarthost
+from mailframe.delivery.relay import ToMX, ToSmarthost
 from mailframe.queue.runner import Runner
 
 data = SQLite({{data!r}})
@@ -43,6 +43,7 @@ ports = range({first}, {first} + {count})
 routes = [
     Route(f"d{{{{number}}}}.bench.test", ToSmarthost(f"127.0.0.1:{{{{port}}}}")) for number, port in enumerate(ports)
 ]
+routes.append(Route("*", ToMX()))  # reports have a way
 runner = Runner(data, routes)
 server = Server(
     "bench.test",
