@@ -10,10 +10,10 @@ import platform
 import sys
 from datetime import date
 
-from tests.bench import imap, memory, relay, smtp
+from tests.bench import imap, memory, queue, relay, smtp
 from tests.bench.report import table
 
-SUITES = {"smtp": smtp.run, "imap": imap.run, "memory": memory.run, "relay": relay.run}
+SUITES = {"smtp": smtp.run, "imap": imap.run, "memory": memory.run, "relay": relay.run, "queue": queue.run}
 
 
 def main(names: list[str]) -> None:

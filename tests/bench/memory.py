@@ -15,7 +15,7 @@ from tests.bench.report import Row
 MESSAGES, OCTETS = 40, 26 << 20
 
 
-def _private_megabytes(pid: int) -> float:
+def private_megabytes(pid: int) -> float:
     """Return the process's own memory; pages of mapped files are the page cache's."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
@@ -32,14 +32,14 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         while self.going:
-            self.most = max(self.most, _private_megabytes(self.pid))
+            self.most = max(self.most, private_megabytes(self.pid))
             time.sleep(0.01)
 
 
 def run() -> list[Row]:
     """Print nothing to compare with: the figure is the growth over the idle server."""
     with tempfile.TemporaryDirectory(prefix="mailframe-bench-") as name, peers.mailframe(Path(name)) as ours:
-        idle = _private_megabytes(ours.pid)
+        idle = private_megabytes(ours.pid)
         watch = _Watch(ours.pid)
         watch.start()
         command = ["smtp-source", "-s", "4", "-d", "-l", str(OCTETS), "-m", str(MESSAGES), "-f", "a@bench.test"]

@@ -207,7 +207,7 @@ def configured(folder: Path, configuration: str) -> Iterator[Peer]:
     @param configuration: in which C{{data}} is a directory, and C{{port}} that of SMTP.
     """
     root = folder / "mailframe"
-    root.mkdir()
+    root.mkdir(exist_ok=True)
     port = 25 + MAILFRAME_OFFSET
     (root / "mail.py").write_text(configuration.format(data=str(root / "data"), port=port))
     with _twistd(root / "log", ["--config", str(root / "mail.py")]) as pid:
