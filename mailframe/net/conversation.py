@@ -20,7 +20,7 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.tcp import Server
+from twisted.internet.tcp import Client, Server
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -356,9 +356,12 @@ def send_now(transport: Any, data: bytes) -> None:
         transport.write(data)
 
 
+_PLAIN_TCP = (Server, Client)
+
+
 def _can_send(transport: Any) -> bool:
     """Whether this is a socket of Twisted's with nothing that waits to be sent."""
-    return type(transport) is Server and not (transport.TLS or transport.dataBuffer or transport._tempDataBuffer)
+    return type(transport) in _PLAIN_TCP and not (transport.TLS or transport.dataBuffer or transport._tempDataBuffer)
 
 
 def _raise_too_slow(_result: object, _seconds: float) -> None:

@@ -25,7 +25,7 @@ class InMemory:
         self._connection = apsw.Connection(":memory:")
         self._connection.execute(tables)
 
-    async def write(self, op: Callable[[Any], T], /) -> T:
+    async def write(self, op: Callable[[Any], T], /, *, quick: bool = False) -> T:
         """Run a function of the connection in a transaction."""
         with self._connection:
             result = op(self._connection)

@@ -30,14 +30,21 @@ from mailframe.spool import FileBody, Message
 
 T = TypeVar("T")
 
+QUICK = 100
+"""Recipients up to which a change takes a millisecond at most, so that it may be made in the reactor."""
+
 _CONTENT = "SELECT id, envelope, created, head, body, file, body_size FROM queued WHERE message = ?"
 
 
 class Database(Protocol):
     """What the queue needs of a database."""
 
-    def write(self, op: Callable[[Any], T], /) -> Awaitable[T]:
-        """Run a function of the writing connection in a transaction; durable when this returns."""
+    def write(self, op: Callable[[Any], T], /, *, quick: bool = False) -> Awaitable[T]:
+        """
+        Run a function of the writing connection in a transaction; durable when this returns.
+
+        @param quick: it does little, and may be run in the reactor.
+        """
 
     def read(self, sql: str, args: Sequence[Any] = (), /) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a short query, as last committed."""
@@ -80,7 +87,8 @@ class SQLiteQueue(ChangedQueue):
     async def put(self, id: str, envelope: Envelope, message: Message, due: float) -> None:
         """Take a message for all recipients of its envelope; durable when this returns."""
         content = await self._content(id, checked(envelope), message)
-        await self._write(lambda connection: flows.put(connection, content, due), [content])
+        quick = len(envelope.recipients) <= QUICK
+        await self._write(lambda connection: flows.put(connection, content, due), [content], quick)
 
     async def put_and_lend(
         self, id: str, envelope: Envelope, message: Message, due: float, until: float, destinations: Collection[str]
@@ -89,7 +97,9 @@ class SQLiteQueue(ChangedQueue):
         content = await self._content(id, checked(envelope), message)
         now, wanted = content.created, frozenset(destinations)
         keys = await self._write(
-            lambda connection: flows.put_and_lend(connection, content, due, wanted, now, until), [content]
+            lambda connection: flows.put_and_lend(connection, content, due, wanted, now, until),
+            [content],
+            len(envelope.recipients) <= QUICK,
         )
         kept = message if isinstance(message.body, bytes) else self._kept(content)
         return [
@@ -103,7 +113,9 @@ class SQLiteQueue(ChangedQueue):
         at_most, elsewhere = min(limit, LEASED_AT_ONCE), flows.busy_text(busy)
         if at_most <= 0:
             return []
-        rows = await self.database.write(lambda connection: flows.lend(connection, now, until, at_most, elsewhere))
+        rows = await self.database.write(
+            lambda connection: flows.lend(connection, now, until, at_most, elsewhere), quick=len(busy) <= QUICK
+        )
         messages = {number: self._load(number) for number in {row.message for row in rows}}
         return [_leased(row, found) for row in rows if (found := messages[row.message]) is not None]
 
@@ -113,7 +125,10 @@ class SQLiteQueue(ChangedQueue):
             next_attempt(each.outcome, each.due)
         kept = [await self._content(each.id, checked(each.envelope), each.message) for each in reports]
         pairs = list(zip(kept, reports, strict=True))
-        await self.drop(await self._write(lambda connection: flows.settle(connection, now, settlements, pairs), kept))
+        quick = len(settlements) + len(pairs) <= QUICK
+        await self.drop(
+            await self._write(lambda connection: flows.settle(connection, now, settlements, pairs), kept, quick)
+        )
 
     async def give_back(self, keys: Collection[int]) -> None:
         """End leases without an attempt."""
@@ -126,10 +141,10 @@ class SQLiteQueue(ChangedQueue):
             return None if due == flows.NEVER else float(due)
         return None
 
-    async def _write(self, op: Callable[[Any], T], contents: Sequence[Content]) -> T:
+    async def _write(self, op: Callable[[Any], T], contents: Sequence[Content], quick: bool) -> T:
         """Run an operation that takes over the files of contents, which go again if it fails."""
         try:
-            return await self.database.write(op)
+            return await self.database.write(op, quick=quick)
         except MailError as error:
             if not isinstance(error, InDoubt):  # a crash may bring the row back: the file is swept away if it does not
                 await self.drop([each.file for each in contents])

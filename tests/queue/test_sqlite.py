@@ -39,7 +39,7 @@ class OneConnection:
             self.connection.execute("".join(STEPS))
         self.broken = False
 
-    async def write(self, op: Callable[[Any], T], /) -> T:
+    async def write(self, op: Callable[[Any], T], /, *, quick: bool = False) -> T:
         if self.broken:
             raise Temporary("the disk is full")
         self.connection.execute("BEGIN IMMEDIATE")
@@ -151,7 +151,7 @@ class SQLiteQueueContract(AdministeredQueueContract, LendingAtOnceContract, Deli
         database = self.world.database
         write = database.write
 
-        async def slowly(op: Callable[[Any], Any], /) -> Any:
+        async def slowly(op: Callable[[Any], Any], /, **_options: Any) -> Any:
             result = await write(op)
             database.connection.execute(
                 "DELETE FROM queued_recipient WHERE message = 1; DELETE FROM queued WHERE id = 'm1'"
@@ -274,7 +274,7 @@ class CrashTests(SynchronousTestCase):
         assert len(bytes(leased.message)) == 300_008
 
     def test_a_crash_before_the_commit_leaves_nothing(self) -> None:
-        async def killed(_op: Any, /) -> Any:
+        async def killed(_op: Any, /, **_options: Any) -> Any:
             await Deferred()
 
         self.patch(self.world.database, "write", killed)

@@ -40,7 +40,7 @@ class Slow:
     clock: Clock
     chance: random.Random
 
-    async def write(self, operation: Callable[[Any], T], /) -> T:
+    async def write(self, operation: Callable[[Any], T], /, *, quick: bool = False) -> T:
         await deferLater(self.clock, self.chance.random())
         result: T = await self.database.write(operation)
         await deferLater(self.clock, self.chance.random())
