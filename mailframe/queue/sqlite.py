@@ -30,8 +30,8 @@ from mailframe.spool import FileBody, Message
 
 T = TypeVar("T")
 
-QUICK = 100
-"""Recipients up to which a change takes a millisecond at most, so that it may be made in the reactor."""
+QUICK = 50
+"""Recipients up to which a change takes about a millisecond, so that it may be made in the reactor."""
 
 _CONTENT = "SELECT id, envelope, created, head, body, file, body_size FROM queued WHERE message = ?"
 

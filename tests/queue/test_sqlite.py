@@ -18,7 +18,7 @@ from mailframe.errors import Temporary
 from mailframe.hooks import Delivered
 from mailframe.interfaces import IDeliveryQueue, Selection, Settlement
 from mailframe.queue import flows, inspecting
-from mailframe.queue.sqlite import SQLiteQueue
+from mailframe.queue.sqlite import QUICK, SQLiteQueue
 from mailframe.queue.tables import STEPS
 from mailframe.site import Site
 from mailframe.spool import FileBody, Message
@@ -160,6 +160,25 @@ class SQLiteQueueContract(AdministeredQueueContract, LendingAtOnceContract, Deli
 
         self.patch(database, "write", slowly)
         assert names(await self.queue.lease(1100, 1200, 10)) == ["b"]
+
+    async def test_a_change_for_many_recipients_does_not_hold_up_the_reactor(self) -> None:
+        database, quick = self.world.database, []
+        write = database.write
+
+        async def watched(op: Callable[[Any], Any], /, **options: Any) -> Any:
+            quick.append(options["quick"])
+            return await write(op)
+
+        self.patch(database, "write", watched)
+        for number in (QUICK, QUICK + 1):
+            await self.put(*(f"a{each}" for each in range(number)), id=f"m{number}")
+        assert quick == [True, False]
+        leased = [each for _turn in range(2) for each in await self.queue.lease(1100, 1200, QUICK + 1)]
+        got = {each.key: Settlement(Delivered()) for each in leased}
+        quick.clear()
+        await self.queue.settle(1100, dict(list(got.items())[:QUICK]))
+        await self.queue.settle(1100, dict(list(got.items())[QUICK:]))
+        assert quick == [True, False]
 
     async def test_a_long_queue_is_never_searched_whole(self) -> None:
         plans = {
