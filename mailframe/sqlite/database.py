@@ -175,7 +175,7 @@ class Database:
         @param operation: gets the writing connection, in the reactor or in a thread: it must touch nothing else that is
             shared, and must not begin or end transactions. It runs again if another one in its transaction fails.
         @param then: gets the result, in the reactor, once it is durable: tell others what changed.
-        @param quick: it takes about a millisecond at most, however much data there is, so that it may be run in the reactor.
+        @param quick: it takes a millisecond at most, however much data there is: it may be run in the reactor.
         @raise Temporary: the disk is full or broken, or another process has the database; nothing was changed.
         @raise InDoubt: as before, and a crash may still bring the change about.
         """
