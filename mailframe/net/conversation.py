@@ -308,9 +308,13 @@ class Conversation(Protocol):
             return
         self.flush()
         self.inbox.clear()
+        if _can_send(self.transport):
+            # All is sent: Twisted would ask the kernel first whether more may be sent, and close when it says so.
+            self.transport.connectionLost(connectionDone)
+            return
         self._resume_reading()  # a connection that is not read never notices its end
-        if not _can_send(self.transport):  # what is left to be sent, or to be said by TLS, waits for the client
-            self._linger = self.clock.callLater(LINGER_SECONDS, self.abort)
+        # What is left to be sent, or to be said by TLS, waits for the client.
+        self._linger = self.clock.callLater(LINGER_SECONDS, self.abort)
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
