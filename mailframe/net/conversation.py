@@ -119,7 +119,9 @@ class Conversation(Protocol):
             await self._let_others()
         self._fed = False
         while (parsed := parse()) is None:
-            await self._wait(deadline)
+            if self._has_to_wait(deadline):
+                await park()
+            self._woken = self._fed = False
         if self._reading_paused and len(self.inbox) < INBOX_OCTETS:
             self._resume_reading()
         return parsed
@@ -131,16 +133,8 @@ class Conversation(Protocol):
         @raise ClientTooSlow: neither happened in time.
         @raise ConversationOver: there is nothing more to come.
         """
-        await self._wait(self.clock.seconds() + seconds)
-
-    async def _wait(self, deadline: float) -> None:
-        self.flush()
-        if self._stopping and not self.busy:
-            raise Stopping
-        if not (self._woken or self._fed):
-            self._prepare_to_wait(deadline)
-            if not (self._woken or self._fed):
-                await park()
+        if self._has_to_wait(self.clock.seconds() + seconds):
+            await park()
         self._woken = self._fed = False
 
     def wake(self) -> None:
@@ -158,10 +152,11 @@ class Conversation(Protocol):
 
     def flush(self) -> None:
         """Give what has gathered to the transport now."""
-        if self._out and not self._gone:
-            send_now(self.transport, b"".join(self._out))
-        self._out.clear()
-        self._out_size = 0
+        if self._out:
+            if not self._gone:
+                send_now(self.transport, b"".join(self._out))
+            self._out.clear()
+            self._out_size = 0
 
     async def drained(self, seconds: float) -> None:
         """
@@ -236,7 +231,7 @@ class Conversation(Protocol):
         """The client sends no more but may still read: what it sent is served, then the connection ends."""
         self._ended = True
         if self._running.parked:
-            self._running.go_on(ConnectionGone())
+            self._running.go_on(Failure(ConnectionGone()))
 
     def writeConnectionLost(self) -> None:
         """The client does not read any more: nothing that we could say matters."""
@@ -247,7 +242,7 @@ class Conversation(Protocol):
         was_done = self._done
         self._gone = self._ended = True
         if self._running.parked:
-            self._running.go_on(ConnectionGone())
+            self._running.go_on(Failure(ConnectionGone()))
         if self._draining is not None and not self._draining.called:
             self._draining.errback(ConnectionGone())
         for timer in (self._timer, self._linger):
@@ -280,19 +275,27 @@ class Conversation(Protocol):
         except ConversationOver:
             pass  # nobody is there to be told
 
-    def _prepare_to_wait(self, deadline: float) -> None:
+    def _has_to_wait(self, deadline: float) -> bool:
+        """Write what has gathered, and see to it that somebody will wake us, unless somebody has."""
+        self.flush()
+        if self._stopping and not self.busy:
+            raise Stopping
+        if self._woken or self._fed:
+            return False
         if self._ended:
             raise ConnectionGone
         self._pulled = 0
         self._deadline = deadline
         if self._timer is None or self._timer_at > deadline:
             self._arm()
-        if self._reading_paused:
-            self._parking = True  # octets that come now are what we wait for, however many
-            self._resume_reading()  # which may bring them, or the end, at once
-            self._parking = False
-            if self._ended:
-                raise ConnectionGone
+        if not self._reading_paused:
+            return True
+        self._parking = True  # octets that come now are what we wait for, however many
+        self._resume_reading()  # which may bring them, or the end, at once
+        self._parking = False
+        if self._ended:
+            raise ConnectionGone
+        return not (self._woken or self._fed)
 
     async def _let_others(self) -> None:
         self.flush()
@@ -340,7 +343,7 @@ class Conversation(Protocol):
         if self.clock.seconds() < self._deadline:
             self._arm()
         else:
-            self._running.go_on(ClientTooSlow())
+            self._running.go_on(Failure(ClientTooSlow()))
 
 
 def send_now(transport: Any, data: bytes) -> None:

@@ -40,15 +40,12 @@ class Running:
         self._context = copy_context()
         self._stepping = False
 
-    def go_on(self, error: Exception | None = None) -> None:
+    def go_on(self, arrived: Any = None) -> None:
         """
         Run up to where it waits again.
 
-        @param error: is raised in it, where it waits.
+        @param arrived: what it waited for; a L{Failure} is raised in it.
         """
-        self._go_on(None if error is None else Failure(error))
-
-    def _go_on(self, arrived: Any) -> None:
         self.parked = False
         while True:
             try:
@@ -85,4 +82,4 @@ class Running:
         if self._stepping:
             results.append(result)
         else:
-            self._go_on(result)
+            self.go_on(result)

@@ -113,25 +113,22 @@ class Session:
 
     async def serve(self) -> None:
         """Serve the client from the greeting to the end."""
+        limits, read = self.role.limits, self.reader.line
         try:
-            await self._converse()
+            await self._greet()
+            while not self.over:
+                try:
+                    line = await self.wire.pull(read, limits.command_seconds)
+                except LineTooLong:
+                    self.answer(replies.LINE_TOO_LONG)
+                    continue
+                self.idle += 1
+                if self.idle > limits.commands:
+                    self.end(replies.TOO_MANY_COMMANDS)
+                else:
+                    await self._serve_line(line)
         finally:
             self.reset()
-
-    async def _converse(self) -> None:
-        await self._greet()
-        seconds, read = self.role.limits.command_seconds, self.reader.line
-        while not self.over:
-            try:
-                line = await self.wire.pull(read, seconds)
-            except LineTooLong:
-                self.answer(replies.LINE_TOO_LONG)
-                continue
-            self.idle += 1
-            if self.idle > self.role.limits.commands:
-                self.end(replies.TOO_MANY_COMMANDS)
-            else:
-                await self._serve_line(line)
 
     async def _greet(self) -> None:
         verdict = None

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailframe.net.running import Running, park
@@ -68,7 +69,7 @@ class RunningTests(SynchronousTestCase):
                 except KeyError as error:
                     self.said.append(error.args[0])
 
-        self.start(work()).go_on(KeyError("b"))
+        self.start(work()).go_on(Failure(KeyError("b")))
         assert self.said == ["a", "b", "finished"]
 
     def test_an_exception_that_is_a_result_is_not_raised(self) -> None:
