@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from functools import lru_cache
 
 import idna
-from attrs import frozen
+from attrs import field, frozen
 
 LOCAL_PART_OCTETS = 64
 """RFC 5321 4.5.3.1.1."""
@@ -38,6 +37,11 @@ class Address:
 
     local: str
     domain: str
+    _text: str = field(init=False, repr=False, eq=False)
+
+    @_text.default
+    def _written(self) -> str:
+        return f"{quote_local(self.local)}@{self.domain}"
 
     @classmethod
     def parse(cls, text: str) -> Address:
@@ -53,10 +57,10 @@ class Address:
         return cls(_local_part(local), parse_domain(domain))
 
     def __str__(self) -> str:
-        return f"{quote_local(self.local)}@{self.domain}"
+        return self._text
 
     def __bytes__(self) -> bytes:
-        return str(self).encode("utf-8")
+        return self._text.encode("utf-8")
 
     @property
     def is_ascii(self) -> bool:
@@ -76,7 +80,6 @@ def _local_part(text: str) -> str:
     raise ValueError("the local part is neither a dot-string nor a quoted string")
 
 
-@lru_cache(maxsize=4096)
 def quote_local(local: str) -> str:
     """Return the local part as it is written in an address: quoted only where it must be."""
     if _DOT_STRING.fullmatch(local):

@@ -181,7 +181,7 @@ class StoreMode(enum.Enum):
     REMOVE = "remove"
 
 
-@frozen
+@frozen(cache_hash=True)
 class Filing:
     """One place a delivered message goes to."""
 

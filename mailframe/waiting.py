@@ -12,20 +12,24 @@ from twisted.internet.interfaces import IReactorTime
 E = TypeVar("E")
 
 
-async def in_time(call: Callable[[E], Any], event: E, clock: IReactorTime, seconds: float) -> Any:
+def in_time(call: Callable[[E], Any], event: E, clock: IReactorTime, seconds: float) -> Awaitable[Any]:
     """
-    Call a function of a user's and wait for its answer: given at once, by a coroutine or by a Deferred.
+    Call a function of a user's; its answer is to be awaited, whether it comes at once, by a coroutine or by a Deferred.
 
-    @raise twisted.internet.defer.TimeoutError: it did not answer within C{seconds}; it was cancelled.
+    @return: raises L{twisted.internet.defer.TimeoutError} if there is no answer within C{seconds}; it was cancelled.
     """
     answer = call(event)
     if isinstance(answer, Deferred):
         if not answer.called or answer.paused:  # a timer costs more than most answers, which are there at once
             answer.addTimeout(seconds, clock)
-        return await answer
-    if type(answer) is not CoroutineType and not isinstance(answer, Awaitable):
         return answer
-    return await _bounded(answer, clock, seconds)
+    if type(answer) is CoroutineType or isinstance(answer, Awaitable):
+        return _bounded(answer, clock, seconds)
+    return _given(answer)
+
+
+async def _given(answer: Any) -> Any:
+    return answer
 
 
 @coroutine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from attrs import define, field, frozen
@@ -15,6 +16,7 @@ from mailframe.delivery.routes import Route
 from mailframe.errors import MailError, NoSuchAccount, NoSuchMailbox, OverQuota, Temporary
 from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Postpone, Reject, Retry, Verdict
 from mailframe.interfaces import (
+    AccountEntry,
     AliasEntry,
     Filing,
     IBulkDelivery,
@@ -124,7 +126,7 @@ class ToMailbox:
         failed = await self._store(message, {name for names in accounts.values() for name in names})
         for address, names in accounts.items():
             problem = next((failed[name] for name in names if name in failed), None) if failed else None
-            outcomes[address] = _outcome(problem) if problem else Delivered(f"INBOX of {', '.join(names)}")
+            outcomes[address] = _outcome(problem) if problem else _kept_for(names)
         return {**outcomes, **await self._send_on(delivery, beyond, outcomes)} if beyond else outcomes
 
     async def _send_on(
@@ -144,7 +146,7 @@ class ToMailbox:
 
     async def _store(self, message: Message, accounts: set[str]) -> dict[str, Exception]:
         """Return the accounts whose mailbox did not get it."""
-        filings = [Filing(account) for account in sorted(accounts)]
+        filings = [_filing(account) for account in sorted(accounts)]
         if not filings:
             return {}
         if IBulkDelivery.providedBy(self.store):
@@ -169,19 +171,15 @@ class ToMailbox:
     async def _find(self, address: Address) -> tuple[str, ...] | _Beyond | Reject | Postpone:
         """Return the accounts an address leads to."""
         try:
-            found = await self._resolve(address)
+            entry = await self.directory.find(address)
+            if isinstance(entry, AccountEntry):
+                return (entry.account,)
+            found = _UNKNOWN if entry is None else await self._follow(address, entry.targets)
         except Temporary:
             return _LATER
         if found is _UNKNOWN and self.catch_all is not None and address != self.catch_all:
             return await self._find(self.catch_all)
         return found
-
-    async def _resolve(self, address: Address) -> tuple[str, ...] | _Beyond | Reject:
-        """Return the accounts an address leads to, the catch-all aside."""
-        entry = await self.directory.find(address)
-        if entry is None:
-            return _UNKNOWN
-        return await self._follow(address, entry.targets) if isinstance(entry, AliasEntry) else (entry.account,)
 
     async def _follow(self, address: Address, targets: Sequence[Address]) -> tuple[str, ...] | _Beyond | Reject:
         """
@@ -215,6 +213,15 @@ class ToMailbox:
                     _log.warn("the alias {alias} leads to {target}, unknown here", alias=str(address), target=str(each))
             asked.update(waiting)
         return _LOOP
+
+
+# The same people get mail again and again.
+_filing = lru_cache(maxsize=4096)(Filing)
+
+
+@lru_cache(maxsize=4096)
+def _kept_for(accounts: tuple[str, ...]) -> Delivered:
+    return Delivered(f"INBOX of {', '.join(accounts)}")
 
 
 def _outcome(error: Exception) -> Outcome:
