@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from attrs import frozen
+from mailframe.values import value
 
 
-@frozen
+@value
 class Arrived:
     """
     A message came in whole.
@@ -46,7 +46,7 @@ class Arrived:
     about: str = ""
 
 
-@frozen
+@value
 class Judged:
     """
     A hook had an opinion.
@@ -69,7 +69,7 @@ class Judged:
     recipient: str = ""
 
 
-@frozen
+@value
 class Refused:
     """
     The client was told no.
@@ -94,7 +94,7 @@ class Refused:
     message_id: str = ""
 
 
-@frozen
+@value
 class Handed:
     """
     A message that came was handed on, for one recipient, before the client was answered.
@@ -111,7 +111,7 @@ class Handed:
     text: str
 
 
-@frozen
+@value
 class Contacted:
     """
     A server was talked to about a queued message, or could not be.
@@ -130,7 +130,7 @@ class Contacted:
     problem: str = ""
 
 
-@frozen
+@value
 class Attempted:
     """
     An attempt to deliver a queued message to one recipient has ended.
@@ -155,7 +155,7 @@ class Attempted:
     due: float = 0.0
 
 
-@frozen
+@value
 class Reported:
     """
     The sender of a queued message was sent a report about it.
@@ -174,7 +174,7 @@ class Reported:
     recipients: tuple[str, ...]
 
 
-@frozen
+@value
 class Ordered:
     """
     An administrator did something to a recipient in the queue.

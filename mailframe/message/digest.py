@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from functools import lru_cache
 
 from mailframe.message import bodystructure, dates, headers, outline, references, subject, words
 from mailframe.message.envelope import address_fields, compose, text_fields
 from mailframe.message.headers import Buffer
 from mailframe.message.limits import DEFAULT, Limits
 from mailframe.message.parts import scan_indexed
+from mailframe.values import value
 
 
-@frozen
+@value
 class Digest:
     """
     What is known of a message without reading it again.
@@ -59,7 +60,7 @@ def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
         bodystructure=bodystructure_written,
         body=body_written,
         outline=outline.dump(part),
-        sent=_sent(texts.get(b"date")),
+        sent=_sent(texts[b"date"]) if b"date" in texts else None,
         subject=title,
         base_subject=subject.base(title) if title else "",
         from_=keys.get(b"from", ""),
@@ -70,6 +71,15 @@ def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
     )
 
 
-def _sent(value: bytes | None) -> int | None:
-    when = dates.parse(value) if value else None
+def _sent(value: bytes) -> int | None:
+    return _known_sent(value) if len(value) <= _REMEMBERED else _read_sent(value)
+
+
+def _read_sent(value: bytes) -> int | None:
+    when = dates.parse(value)
     return None if when is None else int(when.timestamp())
+
+
+_REMEMBERED = 60
+"""Octets of a date that is worth remembering: what is sent to many comes as many messages, with one date."""
+_known_sent = lru_cache(maxsize=256)(_read_sent)

@@ -17,6 +17,7 @@ from mailframe.message.headers import Buffer, Index
 from mailframe.message.limits import DEFAULT, Limits
 from mailframe.message.newlines import Newlines
 from mailframe.message.parameters import Parametered, Parameters
+from mailframe.values import value
 
 TEXT_PLAIN = Parametered(b"text/plain", ((b"charset", b"us-ascii"),))
 """RFC 2045 5.2: what an entity is that does not say, or says it wrongly."""
@@ -37,7 +38,7 @@ _TYPE = re.compile(rb"[^/\s]+/[^/\s]+")
 _CR = 0x0D
 
 
-@frozen
+@value
 class Part:
     """
     One entity: the message itself, a part of a multipart, or an embedded message.

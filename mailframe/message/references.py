@@ -7,6 +7,7 @@ import re
 from mailframe.message.limits import DEFAULT, Limits
 
 _PLAIN = re.compile(rb"[!#-~]+")
+_PLAIN_ID = re.compile(rb"<[!#-;=?-~]+>")
 _MESSAGE_ID = re.compile(rb"<([^<>]+)>")
 
 
@@ -30,6 +31,8 @@ def _clean(inner: bytes) -> bytes:
 
 def message_id(value: bytes | None) -> bytes | None:
     """Return the first message id of a Message-ID field's value, or C{None}."""
+    if value and _PLAIN_ID.fullmatch(value):
+        return value
     found = message_ids(value) if value else []
     return found[0] if found else None
 

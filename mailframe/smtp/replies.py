@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from attrs import field, frozen
+from attrs import field
 
 from mailframe import status as codes
+from mailframe.values import value
 
 LINE_CHARACTERS = 400
 """Text in one line of a reply: a whole line has 512 octets (RFC 5321 4.5.3.1.5)."""
@@ -15,7 +16,7 @@ _MISTAKES = frozenset({530, 535, 538, 555})
 """No login, a wrong password, a password in plain text, an unknown parameter."""
 
 
-@frozen
+@value
 class Reply:
     """
     @ivar code: three digits.

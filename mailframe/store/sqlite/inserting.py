@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from attrs import frozen
-
 from mailframe import flagsets
 from mailframe.bodies import Files
 from mailframe.errors import InDoubt, MailError, NoSuchMailbox, Temporary
@@ -15,6 +13,7 @@ from mailframe.message.digest import Digest
 from mailframe.site import Site
 from mailframe.spool import FileBody, Message
 from mailframe.sqlite.database import Writer
+from mailframe.values import value
 
 T = TypeVar("T")
 
@@ -36,7 +35,7 @@ QUICK_PLACES = 20
 """Mailboxes up to which it does."""
 
 
-@frozen
+@value
 class Prepared:
     """
     A message as it goes into the database.
@@ -54,7 +53,7 @@ class Prepared:
         return places <= QUICK_PLACES and len(head) + len(body or b"") <= QUICK_OCTETS
 
 
-@frozen
+@value
 class Insertion:
     """
     A message, and what it is to be inserted as.

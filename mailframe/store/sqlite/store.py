@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import define, frozen
+from attrs import define
 from zope.interface import implementer
 
 from mailframe.errors import MailError, NoSuchAccount, Permanent
@@ -14,6 +14,7 @@ from mailframe.sqlite.database import Writer
 from mailframe.store.sqlite.account import INBOX, SQLiteAccount, drop_messages, new_mailbox
 from mailframe.store.sqlite.inserting import Insertion, Prepared, insert_all, stored
 from mailframe.store.sqlite.kept import Kept
+from mailframe.values import value
 
 _ACCOUNT = "SELECT id FROM account WHERE name = ?"
 _MAILBOX = (
@@ -21,14 +22,14 @@ _MAILBOX = (
 )
 
 
-@frozen
+@value
 class _Delivery:
     prepared: Prepared
     filings: Sequence[Filing]
     when: int
 
 
-@frozen
+@value
 class _Outcome:
     """The mailboxes that have a message now, and the filings that failed."""
 
