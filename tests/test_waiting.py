@@ -16,7 +16,10 @@ class InTimeTests(SynchronousTestCase):
         self.clock = Clock()
 
     def ask(self, call: Any) -> Deferred[Any]:
-        return ensureDeferred(in_time(call, 7, self.clock, 10))
+        async def asking() -> Any:
+            return await in_time(call, 7, self.clock, 10)
+
+        return ensureDeferred(asking())
 
     def test_an_answer_at_once(self) -> None:
         assert self.successResultOf(self.ask(lambda given: given + 1)) == 8
