@@ -20,7 +20,10 @@ from mailframe.smtp.client.replies import BadReply, PeerReply, ReplyReader
 T = TypeVar("T")
 
 EAGER_OCTETS = 64 * 1024
-"""A message up to this size is sent without waiting for the replies to MAIL and RCPT, where the server allows it."""
+"""
+A message up to this size is sent in one piece, and without waiting for the replies to MAIL and RCPT where the server
+allows it.
+"""
 
 Results = dict[Address, Outcome]
 
@@ -179,9 +182,8 @@ class ClientSession:
     async def _transact(self, planned: Plan, results: Results) -> None:
         """Send a message, and record outcomes as they come."""
         eager = "PIPELINING" in self.offers
-        small = planned.size is not None and planned.size <= EAGER_OCTETS
         commands = [*[b"RSET\r\n"] * self._open, planned.mail, *(line for _address, line in planned.rcpt)]
-        inline = planned.chunked and small and not self.lmtp  # whose answer to a chunk for nobody is not defined
+        inline = planned.chunked and _is_small(planned) and not self.lmtp  # whose answer to a chunk for nobody is not defined
         if eager:
             self.wire.write(b"".join(commands))
             if inline:
@@ -266,13 +268,14 @@ class ClientSession:
 
         @raise _CutShort: there are more or fewer than there should be.
         """
-        octets = 0
+        octets, small = 0, _is_small(planned)
         for chunk in planned.message.chunks():
             octets += len(chunk)
             if planned.size is not None and octets > planned.size:
                 break
             self.wire.write(as_sent(chunk))
-            await self._drained()
+            if not small:  # which goes in one piece with what ends it
+                await self._drained()
         if octets != planned.size and planned.size is not None:
             raise _CutShort
 
@@ -298,6 +301,10 @@ class ClientSession:
         for address in wanted:
             results[address] = ended(await self._reply(self.limits.end), self.peer, action)
         self._open = False
+
+
+def _is_small(planned: Plan) -> bool:
+    return planned.size is not None and planned.size <= EAGER_OCTETS
 
 
 def _bdat(planned: Plan) -> bytes:

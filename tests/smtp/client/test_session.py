@@ -180,6 +180,15 @@ def test_with_pipelining_the_envelope_goes_at_once() -> None:
     assert kinds(results) == {"ann": ("Delivered", ""), "bob": ("Retry", "4.2.1")}
 
 
+def test_a_small_message_and_its_end_are_one_piece() -> None:
+    dialogue = greeted("PIPELINING")
+    begin(dialogue, delivery())
+    dialogue.play(r"C: MAIL FROM:<me@example.net>\r\nRCPT TO:<ann@example.org>\r\nDATA")
+    with mock.patch.object(dialogue.wire, "write") as write:
+        dialogue.play("S: 250 OK\nS: 250 OK\nS: 354 Go on")
+    write.assert_called_once_with(b"Subject: hi\r\n\r\n..dot\r\nend\r\n.\r\n")
+
+
 def test_a_server_that_wants_data_for_nobody_gets_nothing() -> None:
     results = sent(
         greeted("PIPELINING"),
