@@ -829,7 +829,7 @@ class ISuppressions(Interface):
     """
 
     def find(address: Address) -> Awaitable[Suppression | None]:
-        """Return what forbids to send there now, or C{None}."""
+        """Return what forbids to send there now, or C{None}; what another process forbids counts a second later."""
 
     def suppress(target: Address | str, reason: str, until: float | None = None) -> Awaitable[None]:
         """

@@ -1,11 +1,16 @@
-"""The list of those that no mail is sent to, in SQLite and in memory."""
+"""
+The list of those that no mail is sent to, in SQLite and in memory.
+
+It is asked twice for each message, and nearly always says nothing: so a list that is not long is known by heart, anew
+each second, for another process may add to it. Only who stands there is looked up.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -22,7 +27,12 @@ PAGE = 1000
 """Suppressions that are returned at once, at most."""
 COUNTED_SECONDS = 90 * 86400.0
 """Counts of addresses that have not failed for so long are forgotten."""
+KNOWN = 1000
+"""Targets of a list that is known by heart."""
+FRESH_SECONDS = 1.0
+"""How long what another process has added may go unnoticed."""
 
+_KNOW = "SELECT target FROM suppression LIMIT ?"
 _FIND = (
     "SELECT target, reason, added, until FROM suppression WHERE target IN (?, ?) AND until > ? "
     "ORDER BY until DESC, target LIMIT 1"
@@ -51,7 +61,7 @@ def _name(target: Address | str) -> str:
 
 
 @implementer(ISuppressions)
-@frozen(eq=False)
+@define(eq=False)
 class SQLiteSuppressions:
     """
     @ivar database: has the tables C{SUPPRESSIONS} of L{mailframe.queue.tables}.
@@ -59,12 +69,24 @@ class SQLiteSuppressions:
 
     database: Database
     clock: IReactorTime
+    _known: frozenset[str] | None = field(default=None, init=False)
+    _fresh_until: float = field(default=0.0, init=False)
 
     async def find(self, address: Address) -> Suppression | None:
         """Return what forbids to send there now."""
-        for row in self.database.read(_FIND, (_name(address), address.domain, self.clock.seconds())):
-            return _suppression(*row)
+        targets, now = (_name(address), address.domain), self.clock.seconds()
+        if self._may_have(targets, now):
+            for row in self.database.read(_FIND, (*targets, now)):
+                return _suppression(*row)
         return None
+
+    def _may_have(self, targets: Sequence[str], now: float) -> bool:
+        """Say whether one of these may be on the list; that it was, if it has ended."""
+        if now >= self._fresh_until:
+            rows = self.database.read(_KNOW, (KNOWN + 1,))
+            self._known = frozenset(target for (target,) in rows) if len(rows) <= KNOWN else None
+            self._fresh_until = now + FRESH_SECONDS
+        return self._known is None or not self._known.isdisjoint(targets)
 
     async def suppress(self, target: Address | str, reason: str, until: float | None = None) -> None:
         """Forbid to send there."""
@@ -78,6 +100,7 @@ class SQLiteSuppressions:
             connection.execute(_PUT, row)
 
         await self.database.write(put)
+        self._fresh_until = 0.0
 
     async def allow(self, target: Address | str) -> bool:
         """Let mail go there again."""
