@@ -68,23 +68,19 @@ class ReplyReader:
 
         @raise BadReply: it is none, or exceeds the limits.
         """
-        while (line := self._line()) is not None:
-            if (reply := self._taken(line)) is not None:
-                return reply
-        return None
-
-    def _line(self) -> bytes | None:
         inbox = self.inbox
-        if inbox.buffer.find(b"\r\n", inbox.at, inbox.at + self.line) >= 0:
-            return inbox.line(self.line)
+        while (end := inbox.buffer.find(b"\r\n", inbox.at, inbox.at + self.line)) >= 0:
+            found = _LINE.fullmatch(inbox.buffer, inbox.at, end)
+            line = inbox.take(end + 2 - inbox.at)
+            if found is None:
+                raise BadReply(f"not a reply: {printable(line[:-2][:80])}")
+            if (reply := self._taken(found)) is not None:
+                return reply
         if len(inbox) >= self.line:
             raise BadReply(f"a line of the reply is longer than {self.line} octets")
         return None
 
-    def _taken(self, line: bytes) -> PeerReply | None:
-        found = _LINE.fullmatch(line)
-        if found is None:
-            raise BadReply(f"not a reply: {printable(line[:80])}")
+    def _taken(self, found: re.Match[bytes]) -> PeerReply | None:
         self._read.append(printable(found[3] or b""))
         if found[2] == b"-":
             if len(self._read) >= self.lines:

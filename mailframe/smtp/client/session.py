@@ -183,7 +183,8 @@ class ClientSession:
         """Send a message, and record outcomes as they come."""
         eager = "PIPELINING" in self.offers
         commands = [*[b"RSET\r\n"] * self._open, planned.mail, *(line for _address, line in planned.rcpt)]
-        inline = planned.chunked and _is_small(planned) and not self.lmtp  # whose answer to a chunk for nobody is not defined
+        small = _is_small(planned)
+        inline = planned.chunked and small and not self.lmtp  # whose answer to a chunk for nobody is not defined
         if eager:
             self.wire.write(b"".join(commands))
             if inline:
