@@ -28,6 +28,7 @@ from mailframe.smtp.client.outcomes import Stale, Unusable
 from mailframe.smtp.client.plan import CannotCarry
 from mailframe.smtp.client.replies import ReplyReader
 from mailframe.smtp.client.session import ClientSession, Results
+from mailframe.smtp.kept import Kept
 
 CONNECT_SECONDS = 30.0
 """How long one address may take to answer."""
@@ -115,7 +116,7 @@ class Sender:
     idle_connections: int = IDLE_CONNECTIONS
     messages: int = MESSAGES
     _tls: ClientTLS = field(factory=ClientTLS, init=False)
-    _idle: dict[str, list[_Link]] = field(factory=dict, init=False)
+    _idle: Kept[_Link] = field(factory=Kept, init=False)
     _links: dict[Outgoing, _Link] = field(factory=dict, init=False)
     _open: set[Outgoing] = field(factory=set, init=False)
     _stopped: Deferred[None] | None = field(default=None, init=False)
@@ -123,7 +124,7 @@ class Sender:
     async def send(self, delivery: Delivery, hop: Hop) -> Results:
         """Deliver a message by one connection, and return an outcome for each recipient."""
         try:
-            while (link := self._kept(hop.key)) is not None:
+            while (link := self._idle.take(hop.key)) is not None:
                 try:
                     return await self._transact(link, delivery, hop)
                 except (Stale, ConversationOver):
@@ -161,29 +162,17 @@ class Sender:
 
     # --- connections ----------------------------------------------------------------------------------------------
 
-    def _kept(self, key: str) -> _Link | None:
-        links = self._idle.get(key)
-        if not links:
-            return None
-        link = links.pop()
-        if not links:
-            del self._idle[key]
-        return link
-
     def _keep(self, link: _Link, key: str) -> None:
-        full = sum(map(len, self._idle.values())) >= self.idle_connections
+        full = len(self._idle) >= self.idle_connections
         if link.session.over or link.session.transactions >= self.messages or full or self._stopped is not None:
             link.connection.close()
         elif not link.connection.closed:
-            self._idle.setdefault(key, []).append(link)
+            self._idle.add(key, link)
 
     def _gone(self, connection: Outgoing) -> None:
         gone = self._links.pop(connection, None)
-        for key, links in list(self._idle.items()):
-            if gone in links:
-                links.remove(gone)
-                if not links:
-                    del self._idle[key]
+        if gone is not None:
+            self._idle.discard(gone)
         if self._stopped is not None:
             connection.abort()
 
