@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -38,7 +38,7 @@ class ToQueue:
 
     async def __call__(self, delivery: Delivery) -> Outcome:
         """Queue a message for its recipients; durable when this returns."""
-        envelope = evolve(delivery.envelope, recipients=delivery.recipients)
+        envelope = delivery.envelope.to(delivery.recipients)
         try:
             await self.queue.put(delivery.id, envelope, delivery.message, self.clock.seconds())
         except MailError as error:
@@ -59,7 +59,7 @@ async def queue_rest(queue: IDeliveryQueue, delivery: Delivery, outcomes: Result
     waiting = {recipient.address: recipient for recipient, outcome in outcomes if isinstance(outcome, Retry)}
     if not waiting or not any(isinstance(outcome, Delivered) for _recipient, outcome in outcomes):
         return outcomes
-    envelope = evolve(delivery.envelope, recipients=tuple(waiting.values()))
+    envelope = delivery.envelope.to(tuple(waiting.values()))
     try:
         await queue.put(delivery.id, envelope, delivery.message, now + FIRST_RETRY_SECONDS)
     except Exception:

@@ -60,7 +60,12 @@ class Window:
 
     def has_room(self, now: float) -> bool:
         """Say whether one more may start."""
-        return self.active < self.size and now >= self.free_at
+        return self.active < int(self._size) and now >= self.dead_until and now >= self._next
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one has to end before another one may start."""
+        return self.active >= self.size
 
     @property
     def free_at(self) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from attrs import frozen
 from twisted.logger import Logger
 
+from mailframe.address import Address
 from mailframe.delivery.relay import ToSmarthost
 from mailframe.delivery.routes import Routes
 from mailframe.hooks import Delivery, Failed, Outcome, Retry, Target
@@ -28,13 +29,24 @@ class Group:
     target: Target
     latest: float
 
+    @property
+    def address(self) -> Address:
+        """That of one of them."""
+        return self.leased[0].envelope.recipients[0].address
+
+    @property
+    def destination(self) -> str:
+        """The domain of all."""
+        return self.address.domain
+
 
 def grouped(leased: Sequence[Leased], routes: Routes, latest: float) -> Iterable[Group]:
     """Return what can go together: an address may be there twice, once with a route that was chosen by hand."""
-    groups: dict[tuple[str, str, int], tuple[Target, list[Leased]]] = {}
+    groups: dict[tuple[str, str, str, int], tuple[Target, list[Leased]]] = {}
     for each in leased:
         target, route = _target(each, routes), "" if each.returned else each.route
-        key = each.id, route, 0 if route else id(target)
+        domain = each.envelope.recipients[0].address.domain
+        key = each.id, domain, route, 0 if route else id(target)
         groups.setdefault(key, (target, []))[1].append(each)
     return [Group(found, target, latest) for target, found in groups.values()]
 

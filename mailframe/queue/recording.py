@@ -6,29 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from mailframe.hooks import Outcome
 from mailframe.interfaces import IDeliveryQueue, Leased, Report, Settlement
+from mailframe.log import QuickLogger
 from mailframe.queue import attempt
 from mailframe.queue.bounce import News, written
 from mailframe.queue.noting import note_attempt, note_report
 from mailframe.queue.schedule import Schedules
 from mailframe.site import Site
 
-_log = Logger()
+_log = QuickLogger()
 
 
 @define(eq=False)
 class Recording:
     """
-    @ivar reported: called when reports were queued, which are due at once.
+    @ivar look: called when something of it is in the queue from now on, to be tried again or a report, or is there
+        still since it could not be recorded.
     """
 
     queue: IDeliveryQueue
     site: Site
     schedules: Schedules
-    reported: Callable[[], None]
+    look: Callable[[], None]
     _settled: dict[int, Settlement] = field(factory=dict, init=False)
     _reports: list[tuple[str, Sequence[News], Report]] = field(factory=list, init=False)
     _settling: bool = field(default=False, init=False)
@@ -76,11 +77,12 @@ class Recording:
             except Exception:
                 # They are tried again when their lease ends: twice is better than never.
                 _log.failure("{count} outcomes cannot be recorded", count=len(settled))
-            else:
-                for message, news, report in reports:
-                    note_report(self.site, message, news, report)
-            if reports:
-                self.reported()
+                self.look()
+                continue
+            for message, news, report in reports:
+                note_report(self.site, message, news, report)
+            if reports or any(each.due is not None for each in settled.values()):
+                self.look()
         self._settling = False
 
 

@@ -9,6 +9,9 @@ from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Outcome, Retry
 
+_text = json.JSONEncoder(ensure_ascii=False).encode
+"""What C{json.dumps} would do, which makes an encoder each time."""
+
 
 def envelope_text(envelope: Envelope) -> str:
     """Return an envelope without its recipients as JSON; what has its default is left out."""
@@ -21,7 +24,7 @@ def envelope_text(envelope: Envelope) -> str:
         "envid": envelope.envid,
         "account": envelope.account,
     }
-    return json.dumps({name: value for name, value in wishes.items() if value}, ensure_ascii=False)
+    return _text({name: value for name, value in wishes.items() if value})
 
 
 def recipient_text(recipient: Recipient) -> str:
@@ -31,7 +34,7 @@ def recipient_text(recipient: Recipient) -> str:
         wishes["notify"] = sorted(recipient.notify)
     if recipient.orcpt is not None:
         wishes["orcpt"] = recipient.orcpt
-    return json.dumps(wishes, ensure_ascii=False)
+    return _text(wishes)
 
 
 def read_recipient(text: str) -> Recipient:
@@ -50,7 +53,7 @@ def read_envelope(envelope: str, recipient: str) -> Envelope:
 def outcome_text(outcome: Outcome) -> str:
     """Return how an attempt ended, for those who inspect the queue."""
     said = {name: getattr(outcome, name, "") for name in ("status", "text", "remote", "diagnostic")}
-    return json.dumps({name: value for name, value in said.items() if value}, ensure_ascii=False)
+    return _text({name: value for name, value in said.items() if value})
 
 
 def read_outcome(text: str | None) -> Retry | None:

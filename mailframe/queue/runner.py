@@ -7,8 +7,7 @@ and what became of it is recorded together with the reports about it.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -19,19 +18,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailframe.delivery.handing import hand
 from mailframe.delivery.routes import Routes, routes
 from mailframe.envelope import Envelope
-from mailframe.hooks import Delivery, Outcome, Retry
+from mailframe.hooks import Retry
 from mailframe.interfaces import (
     ChangedByHand,
     IAdministeredQueue,
     IDeliveryQueue,
+    ILendsAtOnce,
     IPart,
     IPolicyStorage,
     Leased,
-    Report,
-    Settlement,
 )
 from mailframe.mailauth.https import https
 from mailframe.mailauth.policy_cache import Fetch, PolicyCache
@@ -39,14 +36,17 @@ from mailframe.mailauth.roots import Roots
 from mailframe.mailauth.tls_policy import Destination, Level, Policies
 from mailframe.powers import suppressions
 from mailframe.queue import suppressing
-from mailframe.queue.concurrency import Limits, Window
+from mailframe.queue.attempting import ATTEMPT_SECONDS, attempted
+from mailframe.queue.concurrency import Limits
 from mailframe.queue.grouping import Group, grouped
+from mailframe.queue.passing import PassesOn
 from mailframe.queue.placing import Placing
 from mailframe.queue.recording import Recording
 from mailframe.queue.schedule import Schedules
 from mailframe.queue.suppressing import Suppressing
 from mailframe.queue.tls_reports import DailyReports, TLSReports, daily, kept_by
-from mailframe.queue.windows import Windows, check_patterns, learn
+from mailframe.queue.waiting import Waiting
+from mailframe.queue.windows import Windows, check_patterns
 from mailframe.site import Site
 from mailframe.smtp.client.limits import DEFAULT, ClientLimits
 from mailframe.smtp.sending import Sender
@@ -56,8 +56,6 @@ DELIVERIES = 100
 """Deliveries at once, to all destinations together."""
 RECIPIENTS = 100
 """Recipients that are lent at once, and go in one transaction at most."""
-ATTEMPT_SECONDS = 3000.0
-"""How long one delivery may take: the sum of what RFC 5321 4.5.3.2 lets a slow server have, and no server needs."""
 LEASE_SECONDS = 3600.0
 """How long a recipient is lent: longer than an attempt, or two would be made at once."""
 PATIENCE_SECONDS = LEASE_SECONDS - ATTEMPT_SECONDS - 60.0
@@ -76,7 +74,7 @@ _log = Logger()
 
 @implementer(IDeliveryQueue, IPart)
 @define(eq=False)
-class Runner:
+class Runner(PassesOn):
     """
     Sends what is queued.
 
@@ -114,14 +112,18 @@ class Runner:
     suppressions: Any = field(default=None, kw_only=True)
     suppressing: Suppressing | None = field(default=None, kw_only=True)
     tls_reports: TLSReports | None = field(default=None, kw_only=True)
-    _site: Site | None = field(default=None, init=False)
+    _site: Any = field(default=None, init=False)
     _sender: Any = field(default=None, init=False)
     _daily: DailyReports | None = field(default=None, init=False)
     _windows: Windows = field(init=False)
     _placing: Any = field(default=None, init=False)
-    _waiting: dict[str, deque[Group]] = field(factory=dict, init=False)
+    _waiting: Waiting = field(factory=Waiting, init=False)
     _late: list[int] = field(factory=list, init=False)
     _active: int = field(default=0, init=False)
+    # Nothing new is sent before what is in the queue: for these destinations, or for any since all places are taken.
+    _passed_over: set[str] = field(factory=set, init=False)
+    _crowded: bool = field(default=False, init=False)
+    _lender: ILendsAtOnce | None = field(default=None, init=False)
     _wake: Deferred[None] | None = field(default=None, init=False)
     _woken: bool = field(default=False, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
@@ -148,6 +150,7 @@ class Runner:
         collector = None if self._daily is None else self._daily.collector
         fetch = self.fetch if web is None or self.fetch is not None else web.fetch_policy
         self._sender = Sender(site, self.client, self._policies(site, fetch, policies), collector)
+        self._lender = self.queue if ILendsAtOnce.providedBy(self.queue) else None
         self._recording = Recording(self.queue, site, self.schedules, self.wake)
         self._placing = Placing(self.routes, site, self._windows, self._placed)
         self._running = True
@@ -187,31 +190,38 @@ class Runner:
 
     # --- IDeliveryQueue -------------------------------------------------------------------------------------------
 
-    @property
-    def queue(self) -> IDeliveryQueue:
-        """The queue itself."""
-        return self.source if IDeliveryQueue.providedBy(self.source) else self.source.queue
-
     async def put(self, id: str, envelope: Envelope, message: Message, due: float) -> None:
-        """Take a message, and see to it."""
-        await self.queue.put(id, envelope, message, due)
-        self.wake()
+        """Take a message, and see to it: it is lent in the same step where it may be sent at once."""
+        destinations = list(dict.fromkeys(each.address.domain for each in envelope.recipients))
+        at_once = self._open_to_new(destinations) if len(envelope.recipients) <= RECIPIENTS else []
+        if self._lender is None or not at_once or due > self._now:
+            await self.queue.put(id, envelope, message, due)
+            self._look_for(destinations)
+            return
+        now = self._now
+        leased = await self._lender.put_and_lend(id, envelope, message, due, now + LEASE_SECONDS, at_once)
+        self._let_wait(leased, now)
+        if not self._running:
+            self._give_back_soon()
+            return
+        for destination in at_once:
+            self._start_all(destination)
+        self._look_for(each for each in destinations if each not in at_once or each in self._waiting)
 
-    async def lease(self, now: float, until: float, limit: int, busy: Collection[str] = ()) -> Sequence[Leased]:
-        """Lend what is due."""
-        return await self.queue.lease(now, until, limit, busy)
+    def _open_to_new(self, destinations: Iterable[str]) -> list[str]:
+        """Return the destinations to which a new message may go at once: nothing has been waiting for them."""
+        if not self._running or self._crowded or self._is_crowded:
+            return []
+        busy = self._passed_over
+        return [each for each in destinations if not (each in busy or each in self._waiting) and self._may_start(each)]
 
-    async def settle(self, now: float, settlements: Mapping[int, Settlement], reports: Sequence[Report] = ()) -> None:
-        """Record how attempts ended."""
-        await self.queue.settle(now, settlements, reports)
-
-    async def give_back(self, keys: Collection[int]) -> None:
-        """End leases without an attempt."""
-        await self.queue.give_back(keys)
-
-    async def next_due(self, now: float, busy: Collection[str] = ()) -> float | None:
-        """Return when there will be something to lend."""
-        return await self.queue.next_due(now, busy)
+    def _look_for(self, destinations: Iterable[str]) -> None:
+        """Look at the queue for some destinations; those to which nothing may start now have their time."""
+        for destination in destinations:
+            if self._crowded or self._windows.is_full(destination):
+                self._passed_over.add(destination)
+            elif destination not in self._passed_over:
+                self.wake()
 
     def wake(self) -> None:
         """Look at the queue now: something was put, or changed by hand."""
@@ -225,19 +235,21 @@ class Runner:
         for destination in change.destinations:
             self._windows.revive(destination)
         if change.lent:
-            Deferred.fromCoroutine(self._give_back()).addErrback(_not_given_back)
+            self._give_back_soon()
         self.wake()
+
+    def _give_back_soon(self) -> None:
+        Deferred.fromCoroutine(self._give_back()).addErrback(_not_given_back)
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
     @property
     def _clock(self) -> Any:
-        assert self._site is not None
         return self._site.clock
 
     @property
     def _now(self) -> float:
-        now: float = self._clock.seconds()
+        now: float = self._site.clock.seconds()
         return now
 
     async def _run(self) -> None:
@@ -258,27 +270,34 @@ class Runner:
         if self._late:
             late, self._late = self._late, []
             await self.queue.give_back(late)
-        if self._active + len(self._placing) >= self.deliveries:
+        self._crowded = self._is_crowded
+        if self._crowded:
             return False
         now = self._now
-        leased = await self.queue.lease(now, now + LEASE_SECONDS, RECIPIENTS, self._busy(now))
-        for group in grouped(leased, self.routes, now + PATIENCE_SECONDS):
-            address = group.leased[0].envelope.recipients[0].address
-            self._waiting.setdefault(address.domain, deque()).append(group)
-            self._placing.begin(address)
+        leased = await self.queue.lease(now, now + LEASE_SECONDS, RECIPIENTS, self._pass_over_busy(now))
+        self._let_wait(leased, now)
         self._start_what_may()
         return bool(leased)
 
-    def _busy(self, now: float) -> Collection[str]:
+    def _let_wait(self, leased: Sequence[Leased], now: float) -> None:
+        for group in grouped(leased, self.routes, now + PATIENCE_SECONDS):
+            self._waiting.add(group)
+            self._placing.begin(group.address)
+
+    @property
+    def _is_crowded(self) -> bool:
+        return self._active + len(self._placing) >= self.deliveries
+
+    def _pass_over_busy(self, now: float) -> Collection[str]:
         """Return the destinations for which nothing more is to be lent now."""
-        return {*self._waiting, *self._windows.full(now)}
+        self._passed_over = {*self._waiting, *self._windows.full(now)}
+        return self._passed_over
 
     async def _next_time(self) -> float | None:
         now = self._now
-        self._windows.forget(now)
         times = list(self._windows.free_times(now))
-        if self._active + len(self._placing) < self.deliveries:
-            due = await self.queue.next_due(now, self._busy(now))
+        if not self._is_crowded:
+            due = await self.queue.next_due(now, self._pass_over_busy(now))
             if due is not None:
                 times.append(due)
         return min(times, default=None)
@@ -301,53 +320,45 @@ class Runner:
         place = self._windows.place_of(destination)
         behind = [each for each in self._waiting if place and self._windows.place_of(each) == place]
         if len(behind) > BEHIND and not self._windows.has_room(destination, self._now):
-            self._late += [each.key for group in self._waiting.pop(destination) for each in group.leased]
+            self._late += self._waiting.drop(destination)
         self.wake()
 
     def _start_what_may(self) -> None:
         """Start one delivery to each destination in turn, as long as there is room."""
-        started = True
-        while started:
-            started = False
-            for destination in list(self._waiting):
-                if self._active >= self.deliveries:
-                    return
-                if self._windows.is_placed(destination) and self._windows.has_room(destination, self._now):
-                    started |= self._start_next(destination)
+        while sum(map(self._start_next, self._waiting)):
+            pass
+
+    def _start_all(self, destination: str) -> None:
+        """Start what may start to one destination."""
+        while self._start_next(destination):
+            pass
 
     def _start_next(self, destination: str) -> bool:
-        """Start the next delivery to a destination, which stands last in the line then; say whether there was one."""
-        groups = self._waiting.pop(destination, None)
-        if not groups:
+        """Start the next delivery to a destination, if it may; return whether it did."""
+        if destination not in self._waiting or not self._may_start(destination):
             return False
-        group = groups.popleft()
-        if groups:
-            self._waiting[destination] = groups
-        self._start(group, self._windows.of(destination))
+        self._start(self._waiting.next(destination))
         return True
 
-    def _start(self, group: Group, windows: Sequence[Window]) -> None:
+    def _may_start(self, destination: str) -> bool:
+        placed = self._active < self.deliveries and self._windows.is_placed(destination)
+        return placed and self._windows.has_room(destination, self._now)
+
+    def _start(self, group: Group) -> None:
         """Begin an attempt, unless it is so late that it has to be lent anew."""
         if self._now > group.latest:
             self._late += [each.key for each in group.leased]
+            self.wake()
             return
         self._active += 1
-        for window in windows:
-            window.start(self._now)
-        under_way = Deferred.fromCoroutine(self._attempt(group, windows))
+        self._windows.start(group.destination, self._now)
+        under_way = Deferred.fromCoroutine(self._attempt(group))
         if not under_way.called:
             self._under_way[under_way] = None
-            under_way.addCallback(self._over, under_way)
+            under_way.addCallback(lambda _done: self._under_way.pop(under_way))
 
-    def _over(self, _done: None, ended: Deferred[None]) -> None:
-        self._under_way.pop(ended, None)
-
-    async def _attempt(self, group: Group, windows: Sequence[Window]) -> None:
-        try:
-            outcomes = await self._outcomes(group)
-        except Exception:
-            _log.failure("{message} attempt failed", message=group.leased[0].id)
-            outcomes = dict.fromkeys((each.key for each in group.leased), Retry())
+    async def _attempt(self, group: Group) -> None:
+        outcomes = await attempted(group, self._sender, self._site, self, suppressions(self))
         done = group.leased
         if self._interrupting:  # a failure of this moment says nothing about the destination
             done = [each for each in done if not isinstance(outcomes[each.key], Retry)]
@@ -357,35 +368,29 @@ class Runner:
                 self._recording.add(done, outcomes)
         except Exception:
             _log.failure("{message} cannot be reported: it is tried again", message=group.leased[0].id)
-        await suppressing.learn(suppressions(self), self.suppressing, done, outcomes, self._now)
+        now = self._now
+        await suppressing.learn(suppressions(self), self.suppressing, done, outcomes, now)
         self._active -= 1
-        learn(windows, outcomes.values(), self._now)
+        self._windows.end(group.destination, outcomes.values(), now)
         if self._running:
-            self.wake()
+            self._go_on(group.destination)
         elif not self._active and self._idle is not None and not self._idle.called:
             self._idle.callback(None)
 
-    async def _outcomes(self, group: Group) -> Mapping[int, Outcome]:
-        refused = await suppressing.refused(suppressions(self), group.leased, group.target)
-        if len(refused) == len(group.leased):
-            return refused
-        leased = [each for each in group.leased if each.key not in refused]
-        first = leased[0]
-        recipients = tuple(each.envelope.recipients[0] for each in leased)
-        delivery = Delivery(
-            first.id, first.envelope, recipients, first.message, via=self._sender, site=self._site, queue=self
-        )
-        targets = [(each, group.target) for each in recipients]
-        handed = await hand(delivery, targets, self._clock, ATTEMPT_SECONDS)
-        return {**refused, **{each.key: outcome for each, (_who, outcome) in zip(leased, handed, strict=True)}}
+    def _go_on(self, destination: str) -> None:
+        """One has ended: start the next one, and look at the queue only if there may be something for its place."""
+        if self._crowded or self._windows.place_of(destination) or self._windows.rests(destination, self._now):
+            self.wake()
+            return
+        self._start_all(destination)
+        if destination in self._passed_over and self._may_start(destination):
+            self.wake()
 
     async def _give_back(self) -> None:
         """Return what was lent and not begun, or interrupted."""
-        waiting = [each.key for groups in self._waiting.values() for group in groups for each in group.leased]
-        waiting, self._late = waiting + self._late, []
-        self._waiting.clear()
-        if waiting:
-            await self.queue.give_back(waiting)
+        keys, self._late = self._waiting.clear() + self._late, []
+        if keys:
+            await self.queue.give_back(keys)
 
 
 def _not_given_back(failure: Failure) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from attrs import define, evolve, field
+from attrs import define, field
 from zope.interface import implementer
 
 from mailframe.bodies import Files
@@ -103,7 +103,7 @@ class SQLiteQueue(ChangedQueue):
         )
         kept = message if isinstance(message.body, bytes) else self._kept(content)
         return [
-            Leased(key, id, evolve(envelope, recipients=(recipient,)), kept, 0, now)
+            Leased(key, id, envelope.to((recipient,)), kept, 0, now)
             for key, recipient in zip(keys, envelope.recipients, strict=True)
             if recipient.address.domain in wanted
         ]

@@ -37,6 +37,10 @@ class Windows:
     _own: dict[str, Window] = field(factory=dict, init=False)
     _shared: dict[str, Window] = field(factory=dict, init=False)
     _places: dict[str, str] = field(factory=dict, init=False)
+    # Those without room, and some that have got it again meanwhile: most have room, and are not looked at each time.
+    _closed: set[str] = field(factory=set, init=False)
+    _closed_places: set[str] = field(factory=set, init=False)
+    _forget_at: float = field(default=0.0, init=False)
 
     # --- where a destination's mail goes ----------------------------------------------------------------------------
 
@@ -85,19 +89,54 @@ class Windows:
         """Say whether one more may start."""
         return all(window.has_room(now) for window in self.of(destination))
 
+    def is_full(self, destination: str) -> bool:
+        """Say whether something there has to end before anything may start: that time passes is not enough."""
+        return any(window.is_full for window in self.of(destination))
+
     def full(self, now: float) -> Iterator[str]:
         """Yield the destinations to which nothing more may start now."""
-        places = {place for place, window in self._shared.items() if not window.has_room(now)}
-        yield from (name for name, window in self._own.items() if not window.has_room(now))
+        places = {place for place in self._closed_places if not self._shared[place].has_room(now)}
+        yield from (name for name in self._closed if not self._own[name].has_room(now))
         if places:
             yield from (name for name, place in self._places.items() if place in places)
 
     def free_times(self, now: float) -> Iterator[float]:
         """Yield the times at which something may start again, as far as time goes."""
-        for windows in (self._own, self._shared):
-            yield from (window.free_at for window in windows.values() if window.free_at > now)
+        for closed, windows in ((self._closed, self._own), (self._closed_places, self._shared)):
+            yield from (windows[name].free_at for name in closed if windows[name].free_at > now)
 
-    # --- what is learnt ---------------------------------------------------------------------------------------------
+    def rests(self, destination: str, now: float) -> bool:
+        """Say whether a destination of which something has ended is left alone for a time."""
+        return destination in self._closed and self._own[destination].free_at > now
+
+    # --- what starts and ends ---------------------------------------------------------------------------------------
+
+    def start(self, destination: str, now: float) -> None:
+        """One more has started."""
+        for window in self.of(destination):
+            window.start(now)
+        self._see(destination, now)
+        if now >= self._forget_at:
+            self.forget(now)
+
+    def end(self, destination: str, outcomes: Iterable[Outcome], now: float) -> None:
+        """One has ended; learn what its outcomes say of the destination."""
+        known = list(outcomes)
+        if any(isinstance(each, Delivered) for each in known):
+            learn = Window.success
+        elif known and all(isinstance(each, Retry) and each.status.startswith("4.4.") for each in known):
+            learn = Window.failure
+        else:
+            learn = Window.neither
+        for window in self.of(destination):
+            learn(window, now)
+        self._see(destination, now)
+
+    def _see(self, destination: str, now: float) -> None:
+        """See whether a destination, and its place, have room."""
+        _note(self._closed, destination, self._own[destination].has_room(now))
+        if place := self.place_of(destination):
+            _note(self._closed_places, place, self._shared[place].has_room(now))
 
     def revive(self, destination: str) -> None:
         """Somebody wants to know at once whether it works."""
@@ -107,17 +146,29 @@ class Windows:
 
     def forget(self, now: float) -> None:
         """Forget what nothing went to for long."""
+        self._forget_at = now + FORGET_SECONDS
         for name in _old(self._own, now):
             del self._own[name]
             self._places.pop(name, None)
+            self._closed.discard(name)
         for name in _old(self._shared, now):
             del self._shared[name]
+            self._closed_places.discard(name)
 
     def clear(self) -> None:
         """Forget everything."""
         self._own.clear()
         self._shared.clear()
         self._places.clear()
+        self._closed.clear()
+        self._closed_places.clear()
+
+
+def _note(closed: set[str], name: str, has_room: bool) -> None:
+    if has_room:
+        closed.discard(name)
+    else:
+        closed.add(name)
 
 
 def _old(windows: Mapping[str, Window], now: float) -> list[str]:
@@ -126,17 +177,3 @@ def _old(windows: Mapping[str, Window], now: float) -> list[str]:
         for name, window in windows.items()
         if not window.active and now - window.seen > FORGET_SECONDS and now >= window.free_at
     ]
-
-
-def learn(windows: Iterable[Window], outcomes: Iterable[Outcome], now: float) -> None:
-    """Tell windows what the outcomes of a delivery that took a place in them say of the destination."""
-    known = list(outcomes)
-    delivered = any(isinstance(each, Delivered) for each in known)
-    unreachable = bool(known) and all(isinstance(each, Retry) and each.status.startswith("4.4.") for each in known)
-    for window in windows:
-        if delivered:
-            window.success(now)
-        elif unreachable:
-            window.failure(now)
-        else:
-            window.neither(now)

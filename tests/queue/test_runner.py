@@ -601,9 +601,9 @@ class RunnerTests(SynchronousTestCase):
     # --- trouble and the end --------------------------------------------------------------------------------------
 
     def test_a_queue_that_cannot_be_read_is_asked_again(self) -> None:
-        self.start()
+        self.now(self.queue.put("m1", ENVELOPE, MESSAGE, self.clock.seconds()))
         with mock.patch.object(MemoryQueue, "lease", side_effect=Temporary("disk")):
-            self.put("ann@a.example")
+            self.start()
         assert self.place.asked == []
         self.advance(TROUBLE_SECONDS)
         assert len(self.place.asked) == 1

@@ -18,9 +18,10 @@ from mailframe.address import Address
 from mailframe.delivery.routes import Route
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivered, Delivery, Failed, Outcome, Retry
+from mailframe.queue.attempting import ATTEMPT_SECONDS
 from mailframe.queue.concurrency import Limits
 from mailframe.queue.memory import MemoryQueue
-from mailframe.queue.runner import ATTEMPT_SECONDS, Runner
+from mailframe.queue.runner import Runner
 from mailframe.queue.sqlite import SQLiteQueue
 from mailframe.site import Site
 from mailframe.spool import Message

@@ -6,7 +6,7 @@ import pytest
 
 from mailframe.hooks import Delivered, Failed, Outcome, Retry
 from mailframe.queue.concurrency import FORGET_SECONDS, Limits
-from mailframe.queue.windows import Windows, check_patterns, learn
+from mailframe.queue.windows import Windows, check_patterns
 
 SHARED = Limits(first=2, most=2)
 
@@ -20,8 +20,7 @@ def fill(under_test: Windows, destination: str, now: float = 0.0) -> int:
     """Start as many as may start."""
     started = 0
     while under_test.has_room(destination, now):
-        for window in under_test.of(destination):
-            window.start(now)
+        under_test.start(destination, now)
         started += 1
     return started
 
@@ -70,10 +69,8 @@ def test_servers_that_do_not_answer_are_left_alone_for_all_their_destinations() 
         under_test.place(destination, ["mx.big.example"], 0.0)
     outcome: Outcome = Retry("4.4.1", "Nobody answers")
     for _ in range(2):
-        taken = under_test.of("a.example")
-        for window in taken:
-            window.start(0.0)
-        learn(taken, [outcome], 0.0)
+        under_test.start("a.example", 0.0)
+        under_test.end("a.example", [outcome], 0.0)
     assert not under_test.has_room("b.example", 1.0)
     assert list(under_test.free_times(1.0)) == [60.0]
     under_test.revive("b.example")
@@ -94,22 +91,18 @@ def test_servers_that_do_not_answer_are_left_alone_for_all_their_destinations() 
 def test_only_what_says_something_of_the_destination_is_learnt(outcomes: list[Outcome], size: int) -> None:
     under_test = Windows(Limits(first=5), {}, {})
     for attempt in range(6):
-        taken = under_test.of("a.example")
-        for window in taken:
-            window.start(0.0)
-        learn(taken, outcomes if size != 4 or attempt == 0 else [], 0.0)
+        under_test.start("a.example", 0.0)
+        under_test.end("a.example", outcomes if size != 4 or attempt == 0 else [], 0.0)
     assert under_test.of("a.example")[0].size == size
 
 
 def test_what_nothing_went_to_for_long_is_forgotten() -> None:
     under_test = windows()
     under_test.place("a.example", ["mx.big.example"], 0.0)
-    taken = under_test.of("a.example")
-    for window in taken:
-        window.start(0.0)
+    under_test.start("a.example", 0.0)
     under_test.forget(FORGET_SECONDS + 1)
     assert under_test.is_placed("a.example")
-    learn(taken, [Delivered()], 10.0)
+    under_test.end("a.example", [Delivered()], 10.0)
     under_test.forget(FORGET_SECONDS + 10)
     assert under_test.is_placed("a.example")
     under_test.forget(FORGET_SECONDS + 11)
@@ -117,6 +110,28 @@ def test_what_nothing_went_to_for_long_is_forgotten() -> None:
     under_test.place("a.example", ["mx.big.example"], 0.0)
     under_test.clear()
     assert not under_test.is_placed("a.example")
+
+
+def test_what_has_ended_makes_room() -> None:
+    under_test = windows()
+    for destination in ("a.example", "b.example"):
+        under_test.place(destination, ["mx.big.example"], 0.0)
+    fill(under_test, "a.example")
+    assert set(under_test.full(0.0)) == {"a.example", "b.example"}
+    assert under_test.is_full("b.example")
+    under_test.end("a.example", [Delivered()], 0.0)
+    assert set(under_test.full(0.0)) == set()
+    assert not under_test.is_full("b.example")
+
+
+def test_while_other_mail_goes_what_nothing_went_to_is_forgotten() -> None:
+    under_test = windows()
+    for destination, now in (("a.example", 0.0), ("b.example", FORGET_SECONDS + 1)):
+        under_test.place(destination, ["mx.big.example"], now)
+        under_test.start(destination, now)
+        under_test.end(destination, [Retry("4.4.1")] * 2, now)
+    assert not under_test.is_placed("a.example")
+    assert under_test.is_placed("b.example")
 
 
 def test_names_that_are_none_are_refused() -> None:
