@@ -41,6 +41,10 @@ def _bounded(answer: Awaitable[Any], clock: IReactorTime, seconds: float) -> Gen
     nothing, and one that waits costs a timer.
     """
     steps: Any = answer.__await__()
+    try:
+        waiting = next(steps)
+    except StopIteration as done:
+        return done.value
     late = False
 
     def cut() -> None:
@@ -48,10 +52,6 @@ def _bounded(answer: Awaitable[Any], clock: IReactorTime, seconds: float) -> Gen
         late = True
         waiting.cancel()
 
-    try:
-        waiting = next(steps)
-    except StopIteration as done:
-        return done.value
     timer = clock.callLater(seconds, cut)
     try:
         while True:

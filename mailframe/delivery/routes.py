@@ -71,6 +71,11 @@ def _test(pattern: Pattern) -> Callable[[Address], bool]:
     return lambda address: address.domain.endswith(suffix)
 
 
+def _for_users(route: Route) -> bool:
+    names_nothing = not isinstance(route.pattern, str) or route.pattern == "*"
+    return names_nothing and IElsewhere.providedBy(route.target)
+
+
 @define(eq=False)
 class Routes:
     """
@@ -82,7 +87,7 @@ class Routes:
 
     routes: Sequence[Route]
     _table: dict[tuple[str | None, str], int] = field(factory=dict, init=False)
-    _tests: list[tuple[int, Callable[[Address], bool]]] = field(factory=list, init=False)
+    _tests: list[tuple[int, Callable[[Address], bool], bool]] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         targets: list[Any] = [route.target for route in self.routes]
@@ -91,7 +96,7 @@ class Routes:
         for number, route in enumerate(self.routes):
             key = _key(route.pattern) if isinstance(route.pattern, str) else None
             if key is None:
-                self._tests.append((number, _test(route.pattern)))
+                self._tests.append((number, _test(route.pattern), _for_users(route)))
             else:
                 self._table.setdefault(key, number)
 
@@ -107,18 +112,13 @@ class Routes:
             self._table.get((None, address.domain), none),
             self._table.get((address.local.lower(), address.domain), none),
         )
-        for number, matches in self._tests:
+        for number, matches, for_users in self._tests:
             if number > first:
                 break
-            if matches(address) and (user or not self._for_users(number)):
+            if (user or not for_users) and matches(address):
                 first = number
                 break
         return self.routes[first].target if first < none else None
-
-    def _for_users(self, number: int) -> bool:
-        route = self.routes[number]
-        names_nothing = not isinstance(route.pattern, str) or route.pattern == "*"
-        return names_nothing and IElsewhere.providedBy(route.target)
 
     def names(self, domain: str) -> bool:
         """

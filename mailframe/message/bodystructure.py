@@ -40,15 +40,9 @@ def _multipart(part: Part) -> tuple[bytes, bytes]:
 
 
 def _single(part: Part) -> tuple[bytes, bytes]:
-    fields = b"%b %b %b %b %b %b %d" % (
-        _word(part.type),
-        _word(part.subtype),
-        _parameters(part.parameters),
-        nstring(part.id),
-        nstring(part.description),
-        _word(part.encoding),
-        part.end - part.body,
-    )
+    described = _known_kind if part.id is None and len(part.parameters) <= 1 else _kind
+    kind = described(part.type, part.subtype, part.parameters, part.id, part.description, part.encoding)
+    fields = b"%b %d" % (kind, part.end - part.body)
     if part.message is not None:
         basic, full = written(part.message)
         fields = b"%b %b" % (fields, part.message.envelope or b"")
@@ -56,6 +50,16 @@ def _single(part: Part) -> tuple[bytes, bytes]:
     if part.type == b"text":
         fields = b"%b %d" % (fields, part.lines)
     return fields, fields
+
+
+def _kind(
+    type_: bytes, subtype: bytes, parameters: Parameters, id_: bytes | None, description: bytes | None, encoding: bytes
+) -> bytes:
+    words = _word(type_), _word(subtype), _parameters(parameters)
+    return b"%b %b %b %b %b %b" % (*words, nstring(id_), nstring(description), _word(encoding))
+
+
+_known_kind = lru_cache(maxsize=256)(_kind)  # text in the usual character sets is most of what has no id
 
 
 def _extension(part: Part) -> bytes:

@@ -57,30 +57,22 @@ class Inbox:
         @return: the line without its CRLF, or C{None} while it is not complete.
         @raise LineTooLong: once for a line that is longer, as soon as all of it has gone by.
         """
-        if self.at == len(self.buffer):
+        start = self.at
+        if start == len(self.buffer):
             return None
-        end = self.buffer.find(b"\r\n", max(self.at, self._searched))
-        if self._skipping:
-            self._skip(end)
-            if self._skipping:
-                return None
-            raise LineTooLong
+        end = self.buffer.find(b"\r\n", self._searched)
         if end < 0:
-            # The last octet may be the CR of a CRLF whose LF is still to come.
-            self._searched = max(self.at, len(self.buffer) - 1)
-            if len(self) > limit:
-                self._skipping = True
-                self._skip(end)
+            self._keep_unfinished(limit)
             return None
-        start, self.at = self.at, end + 2
-        self._searched = self.at
-        if end + 2 - start > limit:
+        self.at = self._searched = end + 2
+        if self._skipping or end + 2 - start > limit:
+            self._skipping = False
             raise LineTooLong
         return self.buffer[start:end]
 
-    def _skip(self, end: int) -> None:
-        if end >= 0:
-            self.at, self._skipping = end + 2, False
-        else:
-            self.at = len(self.buffer) - self.buffer.endswith(b"\r")
-        self._searched = self.at
+    def _keep_unfinished(self, limit: int) -> None:
+        """Keep what has come of a line, but of one that is too long only what may begin its end."""
+        # The last octet may be the CR of a CRLF whose LF is still to come.
+        self._searched = len(self.buffer) - self.buffer.endswith(b"\r")
+        if self._skipping or len(self) > limit:
+            self._skipping, self.at = True, self._searched

@@ -134,7 +134,7 @@ def test_a_long_line_in_small_pieces_is_searched_once() -> None:
     for _ in range(5000):
         inbox.feed(b"x")
         inbox.line(10_000)
-        assert inbox._searched == len(inbox.buffer) - 1
+        assert inbox._searched >= len(inbox.buffer) - 1
 
 
 def test_what_came_before_a_handshake_is_forgotten() -> None:
