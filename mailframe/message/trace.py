@@ -8,10 +8,10 @@ from mailframe.message import dates, headers
 
 _UNSAFE = re.compile(rb"[\x00-\x20\x7f]+")
 _UNSAFE_IN_COMMENT = re.compile(rb"[\x00-\x1f\x7f()\\]+")
-_LINE = 76
-_FOLD = b"\r\n\t"
 _LONGEST_WORD = 900
 """Octets of one value; a line ends at 998 (RFC 5322 2.1.1)."""
+_LONGEST_NAME = 300
+"""Octets of one of the three values that share a line; a domain has 255."""
 
 
 def return_path(sender: bytes) -> bytes:
@@ -34,11 +34,9 @@ def was_delivered_to(head: bytes, address: bytes) -> bool:
     return any(headers.unfold(each).lower() == wanted for each in headers.index(head).get(b"delivered-to", ()))
 
 
-def origin(
-    helo: bytes, peer_name: bytes | None, address: bytes, by: bytes, with_: bytes, tls: str | None
-) -> tuple[bytes, bytes]:
+def origin(helo: bytes, peer_name: bytes | None, address: bytes, by: bytes, with_: bytes, tls: str | None) -> bytes:
     """
-    Return what stands in L{received} fields of all messages of a connection: whole lines, and the open last one.
+    Return what stands in L{received} fields of all messages of a connection.
 
     Values are as validated before; controls and blanks in them, should there be any, become question marks.
 
@@ -49,41 +47,32 @@ def origin(
     @param with_: the protocol keyword (RFC 3848): C{SMTP}, C{ESMTPSA}, C{LMTP}.
     @param tls: version and cipher for the reader, C{TLSv1.3 TLS_AES_256_GCM_SHA384}; C{None} when there is no TLS.
     """
-    clauses = [b"(%b" % _word(peer_name), b"%b)" % _word(address)] if peer_name else [b"(%b)" % _word(address)]
-    clauses += [b"by %b" % _word(by), b"with %b" % _word(with_)]
+    peer = b"%b %b" % (_name(peer_name), _name(address)) if peer_name else _name(address)
+    line = b"Received: from %b (%b)\r\n\tby %b with %b" % (_name(helo) or b"unknown", peer, _name(by), _name(with_))
     if tls:
-        clauses.append(b"(%b)" % _UNSAFE_IN_COMMENT.sub(b"?", tls.encode("ascii", "replace"))[:_LONGEST_WORD])
-    lines, _fold, last = _folded(b"Received: from %b" % (_word(helo) or b"unknown"), clauses).rpartition(_FOLD)
-    return lines + _fold, last
+        line += b"\r\n\t(%b)" % _UNSAFE_IN_COMMENT.sub(b"?", tls.encode("ascii", "replace"))[:_LONGEST_WORD]
+    return line
 
 
-def received(origin: tuple[bytes, bytes], id: bytes, for_: bytes | None, when: float) -> bytes:
+def received(origin: bytes, id: bytes, for_: bytes | None, when: float) -> bytes:
     """
-    Return the Received field with its CRLF, folded before clauses.
+    Return the Received field with its CRLF.
 
     @param origin: made by L{origin}.
     @param id: the message's id here.
     @param for_: the recipient, given only when there is one alone, or recipients learn of each other (RFC 5321 7.2).
     @param when: seconds since the epoch.
     """
-    clauses = [b"id %b" % _word(id), b"for <%b>;" % _word(for_)] if for_ else [b"id %b;" % _word(id)]
-    lines, last = origin
-    return b"%b%b\r\n" % (lines, _folded(last, [*clauses, dates.utc(int(when))]))
+    whom = b"\r\n\tfor <%b>; " % _word(for_) if for_ else b";\r\n\t"
+    return b"%b id %b%b%b\r\n" % (origin, _word(id), whom, dates.utc(int(when)))
 
 
-def _folded(line: bytes, clauses: list[bytes]) -> bytes:
-    lines = []
-    for clause in clauses:
-        if len(line) + len(clause) < _LINE:
-            line = b"%b %b" % (line, clause)
-        else:
-            lines.append(line)
-            line = clause
-    return _FOLD.join([*lines, line])
+def _word(value: bytes, longest: int = _LONGEST_WORD) -> bytes:
+    return _UNSAFE.sub(b"?", value)[:longest]
 
 
-def _word(value: bytes) -> bytes:
-    return _UNSAFE.sub(b"?", value)[:_LONGEST_WORD]
+def _name(value: bytes) -> bytes:
+    return _word(value, _LONGEST_NAME)
 
 
 def deliveries(head: bytes) -> int:

@@ -30,7 +30,7 @@ def traced(session: Session, envelope: Envelope, number: str, message: Message) 
 
 
 @lru_cache(maxsize=1024)
-def _origin(helo: str, address: str, hostname: str, with_: bytes, tls: str | None) -> tuple[bytes, bytes]:
+def _origin(helo: str, address: str, hostname: str, with_: bytes, tls: str | None) -> bytes:
     """Return what Received says of a connection: who sends one message sends another one."""
     said = _UNSAFE_HELO.sub(b"?", helo.encode("ascii", "replace"))
     return trace.origin(said, None, _literal(address), hostname.encode("ascii", "replace"), with_, tls)

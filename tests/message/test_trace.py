@@ -24,21 +24,25 @@ def received(
 
 def test_a_received_field_as_rfc_5321_has_it() -> None:
     assert received() == (
-        b"Received: from client.test (host.client.test [192.0.2.1]) by mx.example.org\r\n"
-        b"\twith ESMTPS id 4Xyz for <me@example.org>; Mon, 23 Nov 2026 19:40:00 +0000\r\n"
+        b"Received: from client.test (host.client.test [192.0.2.1])\r\n"
+        b"\tby mx.example.org with ESMTPS id 4Xyz\r\n"
+        b"\tfor <me@example.org>; Mon, 23 Nov 2026 19:40:00 +0000\r\n"
     )
 
 
 def test_what_is_not_known_is_left_out() -> None:
     assert received(peer_name=None, for_=None) == (
-        b"Received: from client.test ([192.0.2.1]) by mx.example.org with ESMTPS\r\n"
-        b"\tid 4Xyz; Mon, 23 Nov 2026 19:40:00 +0000\r\n"
+        b"Received: from client.test ([192.0.2.1])\r\n"
+        b"\tby mx.example.org with ESMTPS id 4Xyz;\r\n"
+        b"\tMon, 23 Nov 2026 19:40:00 +0000\r\n"
     )
     assert received(helo=b"").startswith(b"Received: from unknown (")
 
 
 def test_the_cipher_is_a_comment() -> None:
-    assert b"with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384)" in received(tls="TLSv1.3 TLS_AES_256_GCM_SHA384")
+    assert b"with ESMTPS\r\n\t(TLSv1.3 TLS_AES_256_GCM_SHA384) id 4Xyz\r\n" in received(
+        tls="TLSv1.3 TLS_AES_256_GCM_SHA384"
+    )
     assert b"(a? b?c)" in received(tls="a)\r\n(\\\0 b\u20acc")
 
 
