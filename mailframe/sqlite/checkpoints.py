@@ -72,5 +72,7 @@ class Checkpoints:
 def _copy(connection: apsw.Connection) -> None:
     try:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    except apsw.BusyError:
+        pass  # another process is at it
     except apsw.Error as error:  # nothing is lost: the log grows, and it is tried again
         _log.error("the database's log cannot be copied back: {error}", error=str(error))

@@ -11,6 +11,9 @@ for Python's lock after each of their statements, which costs a busy reactor mor
 done in the thread, with their whole group. The connection belongs to the thread as long as it has a group, and else to
 the reactor.
 
+Where other processes write too, a group begins when it is this process's turn (L{mailframe.sqlite.turns}), which the
+thread waits for; what is asked for meanwhile goes with it.
+
 Every other connection but the one of L{mailframe.sqlite.checkpoints} is C{query_only}.
 """
 
@@ -30,6 +33,7 @@ from twisted.python.failure import Failure
 from mailframe.sqlite import group
 from mailframe.sqlite.checkpoints import Checkpoints
 from mailframe.sqlite.group import Job, Operation, Rows, Together, Writer
+from mailframe.sqlite.turns import Turns
 
 __all__ = ["Database", "Operation", "Rows", "Together", "Writer"]
 
@@ -46,7 +50,7 @@ WAL_BYTES = 64 * 1024 * 1024
 CACHE_KIBIBYTES = 16 * 1024
 """Page cache of the writer; the readers have a quarter of it each."""
 BUSY_MILLISECONDS = 10_000
-"""How long another process's lock is borne; there should be none."""
+"""How long another process's lock is borne; there should be none, for whoever writes does so in turns."""
 STATEMENTS = 200
 """Prepared statements kept by each connection."""
 READERS = 2
@@ -60,12 +64,14 @@ class Database:
     @ivar call_in_reactor: C{reactor.callFromThread}; C{None} does everything at once in the caller's thread, for tests
         on a virtual clock and for commands that run without a reactor.
     @ivar call_later: C{reactor.callLater}; C{None} begins with each operation at once, unless one is under way.
+    @ivar turns: when to write, where other processes have the file open too.
     """
 
     path: str
     call_in_reactor: Callable[..., Any] | None = None
     call_later: Callable[[float, Callable[[], None]], Any] | None = None
     vfs: str | None = None
+    turns: Turns | None = None
     _writer: apsw.Connection | None = field(default=None, init=False)
     _reader: apsw.Connection | None = field(default=None, init=False)
     _checkpoints: Checkpoints | None = field(default=None, init=False)
@@ -74,7 +80,7 @@ class Database:
     _timer: Any = field(default=None, init=False)
     _under_way: bool = field(default=False, init=False)
     _at_the_same_time: int = field(default=0, init=False)
-    _tasks: queue.SimpleQueue[tuple[list[Job], bool] | None] = field(factory=queue.SimpleQueue, init=False)
+    _tasks: queue.SimpleQueue[Callable[[], None] | None] = field(factory=queue.SimpleQueue, init=False)
     _scans: queue.SimpleQueue[Job | None] = field(factory=queue.SimpleQueue, init=False)
     _threads: list[threading.Thread] = field(factory=list, init=False)
 
@@ -90,7 +96,7 @@ class Database:
         self._checkpoints = Checkpoints(self._writer)
         if self.call_in_reactor is not None:
             self._checkpoints.run_in_thread(self._connect_writer())
-            self._start(self._write_all, "mailframe writer")
+            self._start(self._work, "mailframe writer")
             for number in range(READERS):
                 self._start(partial(self._scan_all, self._connect_reader()), f"mailframe reader {number}")
 
@@ -111,10 +117,14 @@ class Database:
         for thread in self._threads:
             thread.join()
         self._threads = []
+        if self.turns is not None and self._waiting:
+            self.turns.take()
         while jobs := self._taken():
             assert self.call_in_reactor is not None
             self._perform_and_commit(jobs)
             self.call_in_reactor(group.tell, jobs)
+        if self.turns is not None:
+            self.turns.close()
         self._checkpoints.end()
         self._reader.close()
         self._writer.close()
@@ -193,10 +203,7 @@ class Database:
         assert self._checkpoints is not None, "the database is not open"
         job = Job(together, item, then, quick, Deferred())
         if self.call_in_reactor is None:
-            self._perform_and_commit([job])
-            if self._checkpoints.due():
-                self._checkpoints.finish()
-            group.tell([job])
+            self._write_here(job)
             return job.done
         self._waiting.append(job)
         if self.call_later is None:
@@ -205,6 +212,17 @@ class Database:
             self._at_end_of_turn = True
             self.call_later(0, self._turn_ended)
         return job.done
+
+    def _write_here(self, job: Job) -> None:
+        assert self._checkpoints is not None
+        if self.turns is not None:
+            self.turns.take()
+        self._perform_and_commit([job])
+        if self._checkpoints.due():
+            self._checkpoints.finish()
+        if self.turns is not None:
+            self.turns.pass_on()
+        group.tell([job])
 
     # --- groups ---------------------------------------------------------------------------------------------------
 
@@ -224,10 +242,19 @@ class Database:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
-        if self._under_way or not (jobs := self._taken()):
+        if self._under_way or not self._waiting:
             return
         self._under_way = True
-        self._tasks.put((jobs, self._performed(jobs)))
+        if self.turns is None or self.turns.taken():
+            self._begin_now()
+        else:
+            self._tasks.put(self._wait_for_turn)
+
+    def _begin_now(self) -> None:
+        """Make a group of what waits, in the reactor, while nobody else writes."""
+        if self._writer is not None:  # else L{close} has seen to it
+            jobs = self._taken()
+            self._tasks.put(partial(self._finish, jobs, self._performed(jobs)))
 
     def _taken(self) -> list[Job]:
         jobs, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
@@ -243,21 +270,32 @@ class Database:
             return False
         return quick
 
-    def _write_all(self) -> None:
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+
+    def _wait_for_turn(self) -> None:
+        assert self.turns is not None
+        assert self.call_in_reactor is not None
+        self.turns.take()
+        self.call_in_reactor(self._begin_now)
+
+    def _finish(self, jobs: list[Job], performed: bool) -> None:
+        """Do in the thread what is left to do with a group."""
         assert self._writer is not None
         assert self._checkpoints is not None
         assert self.call_in_reactor is not None
-        while (task := self._tasks.get()) is not None:
-            jobs, performed = task
-            if performed:
-                group.commit(self._writer, jobs)
-            else:
-                self._perform_and_commit(jobs)
-            if self._checkpoints.due():  # nobody who is done waits for it
-                self.call_in_reactor(group.tell, jobs)
-                self._checkpoints.finish()
-                jobs = []
-            self.call_in_reactor(self._end, jobs)
+        if performed:
+            group.commit(self._writer, jobs)
+        else:
+            self._perform_and_commit(jobs)
+        if self._checkpoints.due():  # nobody who is done waits for it
+            self.call_in_reactor(group.tell, jobs)
+            self._checkpoints.finish()
+            jobs = []
+        if self.turns is not None:
+            self.turns.pass_on()
+        self.call_in_reactor(self._end, jobs)
 
     def _perform_and_commit(self, jobs: list[Job]) -> None:
         assert self._writer is not None

@@ -27,7 +27,7 @@ def _make_table(connection: apsw.Connection) -> None:
     connection.execute("CREATE TABLE t (x)")
 
 
-def _insert(connection: Any, number: int) -> int:
+def _insert(connection: Any, number: int | str) -> int:
     connection.execute("INSERT INTO t VALUES (?)", (number,))
     return threading.get_ident()
 
