@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from attrs import define, field, frozen
@@ -107,12 +109,23 @@ class SenderRewriting:
         return os.path.join(self._directory, FILE)
 
     def _renewed(self, now: float) -> Sequence[Secret]:
-        known = _read(self._file)
-        found = current(known, now, self.days, secrets.token_bytes(SECRET_OCTETS))
-        if found != known:
-            make_directory(self._directory)
-            write_durably(self._file, b"".join(map(_line, found)))
+        make_directory(self._directory)
+        with _locked(self._directory):  # another process of this server may want a new one at the same time
+            known = _read(self._file)
+            found = current(known, now, self.days, secrets.token_bytes(SECRET_OCTETS))
+            if found != known:
+                write_durably(self._file, b"".join(map(_line, found)))
         return found
+
+
+@contextmanager
+def _locked(directory: str) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _line(secret: Secret) -> bytes:
