@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from attrs import field, frozen
+from attrs.validators import instance_of
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 
@@ -26,12 +27,16 @@ from mailframe.interfaces import (
     IKeepsQueue,
     IKeepsSuppressions,
     IPart,
+    IShared,
     ISuppressions,
 )
 from mailframe.site import Site
 
 if TYPE_CHECKING:
     from mailframe.service import ServerService
+
+WORKERS = 64
+"""More workers than that are a mistake."""
 
 STOP_SECONDS = 10.0
 """How long conversations may go on once the server is told to stop."""
@@ -148,6 +153,14 @@ def _check_run(_server: Any, _attribute: Any, parts: Sequence[Any]) -> None:
             raise TypeError(f"run= wants parts with start() and stop(), such as SQLite(...), and {part!r} is none")
 
 
+def _check_workers(server: Server, _attribute: Any, workers: int) -> None:
+    if not 0 <= workers <= WORKERS:
+        raise ValueError(f"workers= wants 0, or how many processes serve clients, up to {WORKERS}, and not {workers}")
+    alone = [part for part in server.run if not IShared.providedBy(part)] if workers else []
+    if alone:
+        raise ValueError(f"workers= cannot share {alone[0]!r}: what it keeps is in one process (see IShared)")
+
+
 def _parts(parts: Iterable[IPart]) -> tuple[IPart, ...]:
     return tuple(parts)
 
@@ -169,6 +182,9 @@ class Server:
     @ivar nameservers: IP addresses of recursive resolvers; C{None} is those of C{/etc/resolv.conf}, an
         empty sequence asks nobody.
     @ivar stop_seconds: how long conversations may go on once the server is told to stop.
+    @ivar workers: processes that serve clients, beside the one that does all else; about as many as there are cores.
+        With 0, one process does everything. What C{listen} uses must be the same for all of them, as SQLite is and
+        what is in memory is not; limits that count in memory, as connections for each address, hold for each worker.
     """
 
     hostname: str = field(kw_only=False, validator=_check_hostname)
@@ -177,6 +193,7 @@ class Server:
     listen: Sequence[Listener] = field(default=(), converter=_listeners, validator=_check_listen)
     nameservers: Sequence[str] | None = None
     stop_seconds: float = STOP_SECONDS
+    workers: int = field(default=0, validator=[instance_of(int), _check_workers])
 
     def service(self, reactor: Any, site: Site | None = None) -> ServerService:
         """

@@ -722,7 +722,7 @@ class Backlog:
 @frozen
 class ChangedByHand:
     """
-    Some recipients were changed by an administrator.
+    Some recipients were changed by an administrator, or, without C{destinations}, put by another process.
 
     @ivar destinations: theirs.
     @ivar lent: some of them are lent: what of them has not begun is to be given back, since it would be done as it was.
@@ -894,6 +894,34 @@ class IPart(Interface):
 
     def stop() -> Awaitable[None]:
         """End; everything accepted is durable when this is done."""
+
+
+class IFellows(Interface):
+    """The other processes of a server that has workers: what one of them changes, the others have to hear of."""
+
+    is_worker: bool = Attribute(
+        "Whether this process only serves clients. What one process alone may do, such as sending what is queued and "
+        "tidying up, is done by the one that is no worker."
+    )
+
+    def tell(topic: str, *what: str | int) -> None:
+        """
+        Tell all others, soon: what is told of one topic in one turn of the reactor arrives together, each once.
+
+        @param topic: with the name of what it is about, where there may be several.
+        """
+
+    def listen(topic: str, heard: Callable[[Sequence[Any]], object]) -> None:
+        """Call C{heard} with what any other process tells."""
+
+
+class IShared(Interface):
+    """
+    Optional power of an L{IPart}: it may run in several processes of a server at the same time.
+
+    Each process starts it with a site of its own, in which C{site.fellows} are the others. Without workers there are
+    none, and C{site.fellows} is C{None}.
+    """
 
 
 class IKeepsSpool(Interface):

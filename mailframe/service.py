@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.endpoints import UNIXServerEndpoint, serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -30,6 +31,7 @@ from mailframe.net.door import Door
 from mailframe.net.server_tls import ServerTLS
 from mailframe.randomness import Randomness
 from mailframe.site import Site
+from mailframe.workers.crew import CannotWork, Crew
 
 SOCKET_PATH_OCTETS = 107
 """A UNIX socket cannot have a longer path (unix(7))."""
@@ -49,7 +51,13 @@ class ServerService(Service):
     @ivar failed: called when starting failed, after everything was stopped again.
     """
 
-    def __init__(self, server: Server, reactor: Any, site: Site | None = None) -> None:
+    def __init__(self, server: Server, reactor: Any, site: Site | None = None, crew: Crew | None = None) -> None:
+        """
+        @param crew: the workers that serve clients; C{None} does so in this process.
+        """
+        if server.workers and crew is None:
+            raise ValueError("workers= are for `twistd mailframe`: in another program, the server has one process")
+        self.crew = crew
         self.server = server
         self.reactor = reactor
         self.site = real_site(server, reactor) if site is None else site
@@ -103,7 +111,16 @@ class ServerService(Service):
 
     def addresses(self) -> list[Any]:
         """Return where it listens: the C{IAddress} of each port, in the order of C{listen}."""
-        return [door.port.getHost() for door in self._doors]
+        return [port.getHost() for port in self.ports()]
+
+    def ports(self) -> list[Any]:
+        """Return the C{IListeningPort}s, in the order of C{listen}."""
+        return [door.port for door in self._doors]
+
+    def endpoint(self, description: str) -> IStreamServerEndpoint:
+        """Return where something is to listen; called for each of C{listen}, in their order."""
+        endpoint: IStreamServerEndpoint = serverFromString(self.reactor, description)
+        return endpoint
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -123,7 +140,7 @@ class ServerService(Service):
         else:
             listening = factory = service.factory(self.site, tls)
             door = Door(type(service).__name__, factory)
-        door.bind(serverFromString(self.reactor, endpoint), listening)
+        door.bind(self.endpoint(endpoint), listening)
         self._doors.append(door)
 
     async def _start(self) -> None:
@@ -148,11 +165,29 @@ class ServerService(Service):
                 raise CancelledError("the server was stopped while it started")
 
     async def _let_in(self) -> None:
-        self._bind_control()
+        ports = self.ports()
+        if not self.site.is_worker:
+            self._bind_control()
+        if self.crew is not None:
+            await self._start_crew(self.crew, ports)
         for door in self._doors:
-            await door.open()
+            if self.crew is None or not self.crew.serves(door.port):
+                await door.open()
+        if not self.site.is_worker:  # whoever has started it says so for all
+            self._say_who_serves()
+
+    def _say_who_serves(self) -> None:
         doors = ", ".join(str(door) for door in self._doors) or "nobody"
-        _log.info("{hostname} serves {doors}", hostname=self.server.hostname, doors=doors)
+        workers = "" if self.crew is None else f" with {self.crew.number} workers"
+        _log.info("{hostname} serves {doors}{workers}", hostname=self.server.hostname, doors=doors, workers=workers)
+
+    async def _start_crew(self, crew: Crew, ports: Sequence[Any]) -> None:
+        try:
+            await crew.start(ports)
+        except CannotWork:
+            if not self.running:
+                raise CancelledError("the server was stopped while it started") from None
+            raise
 
     def _bind_control(self) -> None:
         path, administered = self.server.control, self.server.administered
@@ -177,6 +212,8 @@ class ServerService(Service):
     async def _stop(self) -> None:
         for door in self._doors:
             await door.close()
+        if self.crew is not None:
+            await self.crew.stop(self.server.stop_seconds)
         if self._starting is not None:
             await self._starting
         await self._end()
@@ -187,6 +224,8 @@ class ServerService(Service):
         self._prepared = False
         await _all(door.close() for door in doors)
         await _all(_stopped(door.factory, self.server.stop_seconds) for door in doors)
+        if self.crew is not None:
+            await self.crew.stop(self.server.stop_seconds)
         while self._parts:
             part = self._parts.pop()
             try:

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.interfaces import IProcessProtocol, IProcessTransport, IProtocolFactory, IReactorTime
 from zope.interface.interface import InterfaceClass
 
-from mailframe.interfaces import IJournal, IResolver
+from mailframe.interfaces import IFellows, IJournal, IResolver
 
 T = TypeVar("T")
 
@@ -120,6 +120,7 @@ class Site:
     @ivar roots: what the certificates of others must lead to where nothing else is configured, a
         L{mailframe.mailauth.roots.Roots}; C{None} is those of the system.
     @ivar journal: is told what happens to each message; C{None} where nobody wants to know.
+    @ivar fellows: the other processes of a server that has workers; C{None} if there are none.
     """
 
     hostname: str
@@ -131,6 +132,12 @@ class Site:
     spawn: Spawn = unspawned
     roots: Any = None
     journal: IJournal | None = None
+    fellows: IFellows | None = None
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether this process only serves clients, and another one does what one alone may do."""
+        return self.fellows is not None and self.fellows.is_worker
 
     def new_id(self) -> str:
         """Return a new id for a session or message: sortable by time, unguessable, safe in names and headers."""

@@ -11,8 +11,9 @@ import pwd
 import signal
 import sys
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver, Logger
@@ -24,7 +25,10 @@ from mailframe.config_file import ConfigError, load
 from mailframe.errors import MailError
 from mailframe.log import Observer, json_observer, text_observer
 from mailframe.net.certificates import CertificateError
-from mailframe.service import ServerService
+from mailframe.service import ServerService, real_site
+from mailframe.workers.crew import Crew, Output
+from mailframe.workers.fellows import Fellows
+from mailframe.workers.orders import Orders
 
 MOST_OFFSET = 65535 - 995
 _log = Logger()
@@ -42,6 +46,7 @@ class Options(usage.Options):
         ["config", "c", None, "Run the server that this Python file describes (see: mailframe init)."],
         ["data", "d", DATA, "Without --config: directory for mail and accounts."],
         ["port-offset", None, OFFSET, "Without --config: added to each well-known port.", int],
+        ["workers", "w", None, "Processes that serve clients, beside the one that does all else.", int],
     ]
     optFlags = [["log-json", None, "Log one JSON object a line."]]
     compData = usage.Completions(optActions={"config": usage.CompleteFiles(), "data": usage.CompleteDirs()})
@@ -57,26 +62,56 @@ def log_file(twistd: Mapping[str, Any]) -> str:
     return twistd.get("logfile") or ("-" if twistd.get("nodaemon") else "twistd.log")
 
 
-def _json_log(name: str) -> Observer:
-    return json_observer(sys.stdout if name == "-" else open(name, "a", encoding="ascii"), _reactor())
-
-
 def makeService(options: Options) -> ServerService:
     """Return the service for twistd to run."""
     owner = _owner(options.parent)
     try:
-        service = TwistdService(_server(options, owner), _reactor())
-    except (ConfigError, CertificateError, MailError, OSError) as error:
+        service = _service(options, owner)
+    except (ConfigError, CertificateError, MailError, OSError, ValueError) as error:
         _give_up(str(error))
     service.owner = owner
     if options["config"] is None:
         service.elsewhere = "stop what listens there, or choose other ports with --port-offset"
-    twistd: Mapping[str, Any] = options.parent or {}
-    if options["log-json"]:
-        service.observer = _json_log(log_file(twistd))
-    elif log_file(twistd) == "-" and not twistd.get("syslog"):
-        service.observer = text_observer(sys.stdout, _reactor())  # what twistd would write, in a fraction of the time
+    _log_to(service, options)
     return service
+
+
+def _log_to(service: TwistdService, options: Options) -> None:
+    """Log as twistd would, in a fraction of the time; what it does with files of its own is left to it."""
+    twistd: Mapping[str, Any] = options.parent or {}
+    to_stdout = log_file(twistd) == "-"
+    if options["log-json"]:
+        out = sys.stdout if to_stdout else _opened(log_file(twistd))
+        service.observer = json_observer(out, _reactor())
+    elif to_stdout and not twistd.get("syslog"):
+        out = sys.stdout
+        service.observer = text_observer(out, _reactor())
+    else:
+        return
+    if service.crew is not None:
+        service.crew.output = Output(out.fileno(), sys.stderr.fileno() if to_stdout else None)
+
+
+def _opened(name: str) -> TextIO:
+    return open(name, "a", encoding="ascii")
+
+
+def _service(options: Options, owner: tuple[int, int] | None) -> TwistdService:
+    server, reactor = _server(options, owner), _reactor()
+    if options["workers"] is not None:
+        server = evolve(server, workers=options["workers"])
+    if not server.workers:
+        return TwistdService(server, reactor)
+    config, data = options["config"], os.path.abspath(options["data"])
+    orders = Orders(
+        config=None if config is None else os.path.abspath(config),
+        data=data,
+        offset=options["port-offset"],
+        log_json=bool(options["log-json"]),
+    )
+    fellows = Fellows(False, reactor)
+    crew = Crew(reactor, server.workers, orders, fellows)
+    return TwistdService(server, reactor, evolve(real_site(server, reactor), fellows=fellows), crew)
 
 
 def _server(options: Options, owner: tuple[int, int] | None) -> Server:

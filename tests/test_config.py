@@ -74,6 +74,10 @@ TALK = Talk()
         ({"listen": [("unix:/run/lmtp", TALK), ("unix:/run/lmtp", TALK)]}, ValueError, "the same port"),
         ({"run": [TALK]}, TypeError, "run= wants parts with start.. and stop"),
         ({"run": [Part]}, TypeError, "run= wants parts with start.. and stop"),
+        ({"workers": -1}, ValueError, "workers= wants 0, or how many processes serve clients, up to 64, and not -1"),
+        ({"workers": 65}, ValueError, "up to 64, and not 65"),
+        ({"workers": 1.5}, TypeError, "workers"),
+        ({"workers": 2, "run": [SQLite("data"), Part()]}, ValueError, "workers= cannot share <.*Part object"),
     ],
 )
 def test_mistakes_are_refused(arguments: dict[str, Any], error: type[Exception], what: str) -> None:
@@ -135,3 +139,13 @@ def test_the_list_of_those_that_get_no_mail_is_a_runners_own_or_else_that_of_a_p
     assert Server("h", run=[data, Runner(data, ToMX(), suppressions=listed)]).suppressions is listed
     assert Server("h", run=[data, Runner(data, ToMX())]).suppressions is data
     assert Server("h", run=[Runner(MemoryQueue(Clock()), ToMX())]).suppressions is None
+
+
+def test_parts_of_several_processes_are_those_that_can_be_shared() -> None:
+    data = SQLite("data")
+    assert Server("h", run=[data, Runner(data, ToMX())], workers=2).workers == 2
+
+
+def test_another_program_has_no_workers() -> None:
+    with pytest.raises(ValueError, match="workers= are for `twistd mailframe`"):
+        Server("h", workers=1).service(Clock())

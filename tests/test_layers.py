@@ -36,6 +36,7 @@ EDGE = {
     "mailframe.mailauth.https": "connections to web servers that others name",
     "mailframe.service": "runs it all",
     "mailframe.twistd": "is what twistd starts",
+    "mailframe.workers": "further processes of the server, and the sockets to them",
     "mailframe.control": "the control socket",
     "mailframe.config": "wraps endpoints",
     "mailframe.cli": "commands start the reactor, or talk to the control socket",
@@ -167,7 +168,7 @@ def test_only_the_edge_imports_the_reactors_world() -> None:
 
 
 def test_nobody_imports_the_reactor_itself_except_where_it_is_started() -> None:
-    starters = ("mailframe.cli", "mailframe.twistd", "mailframe.testing")
+    starters = ("mailframe.cli", "mailframe.twistd", "mailframe.testing", "mailframe.workers.worker")
     offenders = [
         module
         for module in importing("twisted.internet.reactor")

@@ -25,6 +25,7 @@ from mailframe.config import Server
 from mailframe.errors import NewerSchema
 from mailframe.service import ServerService
 from mailframe.twistd import Options, TwistdService, makeService
+from mailframe.workers.crew import Output
 
 P = ParamSpec("P")
 
@@ -203,3 +204,33 @@ def test_a_server_that_cannot_start_ends_with_status_1(
     assert what in said.getvalue()
     at_exit[0]()
     assert status == [1]
+
+
+def test_workers_run_what_this_process_was_told_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = configuration(tmp_path, FINE)
+    monkeypatch.chdir(tmp_path)
+    crew = makeService(parsed("--config", "mail.py", "--workers=3", logfile="mail.log")).crew
+    assert crew is not None
+    assert (crew.number, crew.orders.config, crew.orders.log_json) == (3, file, False)
+    assert crew.output == Output()  # twistd writes that file, and moves it away when it is long
+    service = makeService(parsed("--workers=2", "--log-json", logfile="mail.log"))
+    crew = service.crew
+    assert crew is not None
+    assert (crew.number, crew.orders.config, crew.orders.data) == (2, None, str(tmp_path / "mailframe-data"))
+    assert crew.orders.log_json
+    assert crew.output.log is not None
+    assert os.readlink(f"/proc/self/fd/{crew.output.log}") == str(tmp_path / "mail.log")
+
+
+def test_the_file_may_have_workers_and_the_command_line_may_want_others(tmp_path: Path) -> None:
+    file = configuration(tmp_path, "from mailframe import Server\nserver = Server('h', workers=2)\n")
+    crew = makeService(parsed("--config", file, logfile="mail.log")).crew
+    assert crew is not None
+    assert crew.number == 2
+    assert makeService(parsed("--config", file, "--workers=0")).crew is None
+
+
+def test_workers_that_cannot_be_are_refused(said: io.StringIO) -> None:
+    with pytest.raises(SystemExit, match="1"):
+        makeService(parsed("--workers=100"))
+    assert said.getvalue().startswith("mailframe: workers= wants 0, or how many processes serve clients, up to 64")

@@ -31,6 +31,7 @@ from mailframe.interfaces import (
     Identity,
     IDirectory,
     IPart,
+    IShared,
     Password,
 )
 from mailframe.site import Site
@@ -101,7 +102,7 @@ def written(contents: Contents) -> str:
     return "".join(lines)
 
 
-@implementer(IAuthenticator, IDirectory, IAccounts, IPart)
+@implementer(IAuthenticator, IDirectory, IAccounts, IPart, IShared)
 @define(eq=False)
 class PasswordFile:
     """

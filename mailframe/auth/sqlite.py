@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import define, field
 from zope.interface import implementer
@@ -36,10 +36,12 @@ class SQLiteAccounts:
     """
     An account without a password, made by a delivery for users who stand elsewhere, cannot log in here.
 
+    @ivar changed: called after each change here: other processes remember too.
     @ivar remembers: answers about addresses that are kept in memory; when they are more, all are forgotten.
     """
 
     kept: Kept
+    changed: Callable[[], object] | None = None
     remembers: int = REMEMBERED
     _verifier: Verifier = field(init=False)
     _remembered: dict[Address, AccountEntry | AliasEntry] = field(factory=dict, init=False)
@@ -69,7 +71,13 @@ class SQLiteAccounts:
         self._remembered[address] = entry
 
     def _forget(self, _result: object) -> None:
-        """Something has changed: one process alone has the database, and here alone are accounts and aliases made."""
+        """Something has changed: here alone, and where others listen, are accounts and aliases made."""
+        self.heard()
+        if self.changed is not None:
+            self.changed()
+
+    def heard(self, _what: object = None) -> None:
+        """Another process has changed something."""
         self._remembered.clear()
 
     def _known(self, name: str) -> AccountEntry | AliasEntry | None:

@@ -89,9 +89,10 @@ class SQLiteJournal:
     _prune_timer: IDelayedCall | None = field(default=None, init=False)
 
     def start(self, database: Database, site: Site) -> None:
-        """Begin to write, and to forget."""
+        """Begin to write, and to forget; that is not for workers."""
         self._database, self._site, self._writing = database, site, False
-        self._prune_timer = site.clock.callLater(PRUNE_PAUSE, self._prune_step, database)
+        if not site.is_worker:
+            self._prune_timer = site.clock.callLater(PRUNE_PAUSE, self._prune_step, database)
         if self._gathered:
             self._see_to_it()
 

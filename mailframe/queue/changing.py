@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from mailframe.interfaces import Backlog, ChangedByHand, Queued, Selection
+from mailframe.interfaces import Backlog, ChangedByHand, IFellows, Queued, Selection
 from mailframe.net.hop import parse_hop
 from mailframe.queue import by_hand, inspecting
 from mailframe.queue.noting import note_orders
@@ -26,11 +26,13 @@ class ChangedQueue:
     @ivar database: has the tables of L{mailframe.queue.tables}.
     @ivar site: for the time.
     @ivar watchers: are told of each change.
+    @ivar beyond: is told of each change that is made here: other processes have watchers too.
     """
 
     database: Any
     site: Site
     watchers: list[Callable[[ChangedByHand], None]]
+    beyond: Callable[[ChangedByHand], None] | None
 
     async def drop(self, names: Sequence[str | None]) -> None:
         """Remove the files of messages that are gone."""
@@ -91,7 +93,10 @@ class ChangedQueue:
             note_orders(self.site, change.name, touched.who, route)
             await self.drop(touched.files)
             if touched.recipients:
-                self._tell(ChangedByHand(touched.destinations, touched.lent))
+                change_made = ChangedByHand(touched.destinations, touched.lent)
+                self._tell(change_made)
+                if self.beyond is not None:
+                    self.beyond(change_made)
         return changed
 
     # --- telling --------------------------------------------------------------------------------------------------
@@ -104,6 +109,17 @@ class ChangedQueue:
     def _forget(self, changed: Callable[[ChangedByHand], None]) -> None:
         if changed in self.watchers:
             self.watchers.remove(changed)
+
+    def share(self, fellows: IFellows, topic: str) -> None:
+        """Tell other processes of changes, and those who watch here of theirs."""
+        with_lent = f"{topic} lent"
+
+        def tell(change: ChangedByHand) -> None:
+            fellows.tell(with_lent if change.lent else topic, *change.destinations)
+
+        self.beyond = tell
+        fellows.listen(topic, lambda names: self._tell(ChangedByHand(frozenset(names), False)))
+        fellows.listen(with_lent, lambda names: self._tell(ChangedByHand(frozenset(names), True)))
 
     def _tell(self, change: ChangedByHand) -> None:
         for changed in list(self.watchers):

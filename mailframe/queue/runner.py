@@ -28,6 +28,7 @@ from mailframe.interfaces import (
     ILendsAtOnce,
     IPart,
     IPolicyStorage,
+    IShared,
     Leased,
 )
 from mailframe.mailauth.https import https
@@ -68,11 +69,10 @@ BEHIND = 10
 TROUBLE_SECONDS = 10.0
 """How long to wait when the queue itself does not work."""
 
-
 _log = Logger()
 
 
-@implementer(IDeliveryQueue, IPart)
+@implementer(IDeliveryQueue, IPart, IShared)
 @define(eq=False)
 class Runner(PassesOn):
     """
@@ -142,8 +142,10 @@ class Runner(PassesOn):
     # --- IPart ----------------------------------------------------------------------------------------------------
 
     async def start(self, site: Site) -> None:
-        """Begin to send."""
+        """Begin to send; a worker leaves that to the process that is none."""
         self._site = site
+        if site.is_worker:
+            return
         policies, counts = kept_by(self.source)
         web = https(site, site.roots if self.roots is None else self.roots)
         self._daily = daily(self.tls_reports, site, self, counts, web)
@@ -166,6 +168,8 @@ class Runner(PassesOn):
 
     async def stop(self) -> None:
         """Let what is under way finish, within a bound, and give the rest back."""
+        if not self._running:
+            return  # it is in a worker
         self._running = False
         if self._daily is not None:
             await self._daily.stop()
@@ -212,8 +216,8 @@ class Runner(PassesOn):
         """Return the destinations to which a new message may go at once: nothing has been waiting for them."""
         if not self._running or self._crowded or self._is_crowded:
             return []
-        busy = self._passed_over
-        return [each for each in destinations if not (each in busy or each in self._waiting) and self._may_start(each)]
+        free = [each for each in destinations if each not in self._passed_over and each not in self._waiting]
+        return [each for each in free if self._may_start(each)]
 
     def _look_for(self, destinations: Iterable[str]) -> None:
         """Look at the queue for some destinations; those to which nothing may start now have their time."""
@@ -249,8 +253,7 @@ class Runner(PassesOn):
 
     @property
     def _now(self) -> float:
-        now: float = self._site.clock.seconds()
-        return now
+        return float(self._site.clock.seconds())
 
     async def _run(self) -> None:
         while self._running:

@@ -67,6 +67,7 @@ class SQLiteQueue(ChangedQueue):
     directory: str
     site: Site
     watchers: list[Callable[[ChangedByHand], None]] = field(factory=list, init=False)
+    beyond: Callable[[ChangedByHand], None] | None = field(default=None, init=False)
     _files: Files = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -89,6 +90,8 @@ class SQLiteQueue(ChangedQueue):
         content = await self._content(id, checked(envelope), message)
         quick = len(envelope.recipients) <= QUICK
         await self._write(lambda connection: flows.put(connection, content, due), [content], quick)
+        if self.site.is_worker and self.beyond is not None:
+            self.beyond(ChangedByHand(frozenset(), False))  # whoever empties the queue looks at it
 
     async def put_and_lend(
         self, id: str, envelope: Envelope, message: Message, due: float, until: float, destinations: Collection[str]

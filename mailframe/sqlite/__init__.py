@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 
 from attrs import define, field
 from attrs.validators import instance_of, optional
@@ -27,6 +28,7 @@ from mailframe.interfaces import (
     IBulkDelivery,
     Identity,
     IDirectory,
+    IFellows,
     IJournal,
     IKeepsJournal,
     IKeepsQueue,
@@ -36,6 +38,7 @@ from mailframe.interfaces import (
     IMailStore,
     IPart,
     IRelocatable,
+    IShared,
 )
 from mailframe.journal.retention import Retention
 from mailframe.journal.sqlite import SQLiteJournal
@@ -47,6 +50,7 @@ from mailframe.sqlite import schema
 from mailframe.sqlite.answered import SQLiteAnswered
 from mailframe.sqlite.database import Database
 from mailframe.sqlite.tls import SQLiteCounts, SQLitePolicies
+from mailframe.sqlite.turns import Turns
 from mailframe.store.sqlite.kept import Kept
 from mailframe.store.sqlite.store import SQLiteStore
 
@@ -74,11 +78,12 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     IKeepsSuppressions,
     IKeepsTLS,
     IKeepsJournal,
+    IShared,
 )
 @define(eq=False)
 class SQLite:
     """
-    All data of a server. Inert until L{start}; one process at a time has it open.
+    All data of a server. Inert until L{start}; one server at a time has it open, with all its processes.
 
     @ivar directory: where it is; made when it is not there, readable for this user alone.
     @ivar any_account: make accounts when mail or a login comes for them: for users who stand elsewhere.
@@ -121,9 +126,12 @@ class SQLite:
         @raise mailframe.errors.NewerSchema: a newer mailframe has written it.
         """
         make_directory(self.directory)
-        self._lock = _locked(self._path("lock"))
+        self._lock = _locked(self._path("lock"), site.is_worker)
         try:
             await self._open(site)
+            if site.fellows is not None and not site.is_worker:
+                # Shared with the workers, of whom the last one may end after us: nobody else tidies up before that.
+                fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BaseException:
             await self.stop()
             raise
@@ -131,7 +139,8 @@ class SQLite:
     async def _open(self, site: Site) -> None:
         # A site that runs blocking calls inline, as tests and commands do, wants the database to do so too.
         in_reactor = None if site.in_thread is inline else getattr(site.clock, "callFromThread", None)
-        database = Database(self._path("mail.sqlite3"), in_reactor, site.clock.callLater)
+        turns = None if site.fellows is None else Turns.at(self._path("turn"))
+        database = Database(self._path("mail.sqlite3"), in_reactor, site.clock.callLater, turns=turns)
         old_mask = os.umask(0o077)
         try:
             database.open(schema.prepare)
@@ -143,10 +152,29 @@ class SQLite:
         self._queue = SQLiteQueue(database, self._path("queue"), site)
         self._suppressions = SQLiteSuppressions(database, site.clock)
         self._journal.start(database, site)
+        if site.fellows is not None:
+            self._listen(site.fellows)
+        if not site.is_worker:
+            await self._tidy_up(site)
+
+    def _listen(self, fellows: IFellows) -> None:
+        """Hear what other processes change, and tell them what this one does."""
+        assert self._kept is not None
+        mailboxes, people = self._path("mailboxes"), self._path("people")
+        self._kept.watchers.beyond = partial(fellows.tell, mailboxes)
+        fellows.listen(mailboxes, self._kept.watchers.heard)
+        self.people.changed = partial(fellows.tell, people)
+        fellows.listen(people, self.people.heard)
+        self.queue.share(fellows, self._path("queue"))
+
+    async def _tidy_up(self, site: Site) -> None:
+        """Remove what a crash has left, while no other process has it open."""
+        assert self._kept is not None
+        database, files = self._kept.database, self._kept.files
         self.spool.clear()
-        await self._queue.start()
+        await self.queue.start()
         rows = database.read("SELECT file FROM content WHERE file IS NOT NULL")
-        await site.in_thread(kept.files.sweep, {name for (name,) in rows})
+        await site.in_thread(files.sweep, {name for (name,) in rows})
 
     async def stop(self) -> None:
         """Finish what was asked for, and close."""
@@ -264,15 +292,17 @@ def _not_open() -> Temporary:
     return Temporary("The data is not open")
 
 
-def _locked(path: str) -> int:
+def _locked(path: str, shared: bool) -> int:
     """Return the descriptor that holds the lock for as long as it is open."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         owner = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
         os.close(descriptor)
         raise InUse(f"Process {owner} has {os.path.dirname(path)} open: stop it first") from None
+    if shared:
+        return descriptor
     os.truncate(descriptor, 0)
     os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
     return descriptor

@@ -9,8 +9,13 @@ from attrs import define, field
 
 @define(eq=False)
 class Watchers:
-    """Callbacks by mailbox."""
+    """
+    Callbacks by mailbox.
 
+    @ivar beyond: is told of each change that is made here: other processes have watchers too.
+    """
+
+    beyond: Callable[..., object] | None = None
     _callbacks: dict[Hashable, list[Callable[[], None]]] = field(factory=dict)
 
     def watch(self, mailbox: Hashable, changed: Callable[[], None]) -> Callable[[], None]:
@@ -27,6 +32,12 @@ class Watchers:
         return end
 
     def notify(self, mailboxes: Iterable[Hashable]) -> None:
+        """These mailboxes were changed here."""
+        self.heard(mailboxes)
+        if self.beyond is not None:
+            self.beyond(*mailboxes)
+
+    def heard(self, mailboxes: Iterable[Hashable]) -> None:
         """These mailboxes have changed."""
         for mailbox in mailboxes:
             for changed in tuple(self._callbacks.get(mailbox, ())):

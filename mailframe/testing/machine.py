@@ -119,7 +119,7 @@ async def _closed(part: Any) -> None:
 
 def settled_in(server: Server, directory: str, issue: Callable[[str, str], str]) -> Server:
     """
-    Return a server with its files in a directory: the same one as long as they are there already.
+    Return a server in one process with its files in a directory: the same one as long as they are there already.
 
     @param issue: gets a host name and a directory, puts a certificate there and returns the directory.
     @raise ValueError: a part keeps files elsewhere and cannot be told otherwise.
@@ -131,6 +131,7 @@ def settled_in(server: Server, directory: str, issue: Callable[[str, str], str])
         if not IRelocatable.providedBy(part):
             raise ValueError(f"{part!r} keeps its files in {part.directory}: give it a folder in {directory}")
         part.keep_in(os.path.join(directory, server.hostname, f"data{number or ''}"))
+    server = evolve(server, workers=0) if server.workers else server
     if server.certificates is None or os.path.exists(server.certificates):
         return server
     return evolve(server, certificates=issue(server.hostname, os.path.join(directory, server.hostname, WELL_KNOWN)))

@@ -88,6 +88,15 @@ def test_mail_goes_from_one_server_to_the_other() -> None:
         assert world.mailbox("ann@a.example") == []
 
 
+def test_a_server_with_workers_runs_without_them() -> None:
+    with World(1) as world:
+        data = SQLite("anywhere")
+        world.start(Server("mx.a.example", run=[data], listen=[("tcp:25", MX(ToMailbox(data)))], workers=4))
+        world.add_account("ann@a.example", SECRET)
+        sent = world.send("bob@b.example", ["ann@a.example"], HELLO, "mx.a.example")
+        assert [type(outcome) for outcome in sent.values()] == [Delivered]
+
+
 def test_the_server_says_what_it_does_not_take() -> None:
     with two_servers() as world:
         outcomes = world.send("x@c.example", ["ann@a.example", "nobody@a.example"], HELLO, "mx.a.example")
