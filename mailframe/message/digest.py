@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from mailframe.message import bodystructure, dates, headers, outline, references, subject, words
-from mailframe.message.envelope import address_fields, compose, text_fields
+from mailframe.message.envelope import NOBODY, address_fields, compose, text_fields
 from mailframe.message.headers import Buffer
 from mailframe.message.limits import DEFAULT, Limits
 from mailframe.message.parts import scan_indexed
@@ -50,7 +50,6 @@ def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
     index = headers.index(head, limits)
     part = scan_indexed(index, len(head), body, limits)
     texts, lists = text_fields(index), address_fields(index, limits)
-    keys = {name: found.key for name, found in lists.items()}
     raw_title = texts.get(b"subject")
     title = words.decode(raw_title, limits) if raw_title else ""
     body_written, bodystructure_written = bodystructure.written(part)
@@ -63,9 +62,9 @@ def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
         sent=_sent(texts[b"date"]) if b"date" in texts else None,
         subject=title,
         base_subject=subject.base(title) if title else "",
-        from_=keys.get(b"from", ""),
-        to=keys.get(b"to", ""),
-        cc=keys.get(b"cc", ""),
+        from_=lists.get(b"from", NOBODY).key,
+        to=lists.get(b"to", NOBODY).key,
+        cc=lists.get(b"cc", NOBODY).key,
         message_id=references.message_id(texts.get(b"message-id")),
         references=references.references(headers.value(index, b"references"), texts.get(b"in-reply-to"), limits),
     )

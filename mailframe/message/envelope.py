@@ -19,15 +19,19 @@ class AddressList:
     """
     @ivar key: what messages are sorted by: addr-mailbox of the first address, decoded, which for a group is the group's
         name (RFC 5256 3); in its own case, empty when there is no address.
-    @ivar written: the addresses as ENVELOPE has them; empty when there are none.
+    @ivar written: the addresses as ENVELOPE has them.
     """
 
     key: str
     written: bytes
 
 
+NOBODY = AddressList("", b"NIL")
+"""A list without an address."""
+
+
 AddressFields: TypeAlias = "dict[bytes, AddressList]"
-"""What is known of a header's address lists, by lower-case field name; fields that are not there are not in it."""
+"""What is known of a header's address lists, by lower-case field name; those without an address are not in it."""
 TextFields: TypeAlias = "dict[bytes, bytes]"
 """Unfolded values in the same way."""
 
@@ -44,7 +48,7 @@ def envelope(fields: list[headers.Field], limits: Limits = DEFAULT) -> bytes:
 
 def address_fields(index: headers.Index, limits: Limits = DEFAULT) -> AddressFields:
     """Parse the six address fields; a field given several times counts as one list, as most servers see it."""
-    return {name: _list(index[name], limits) for name in _FIELDS if name in index}
+    return {name: found for name in _FIELDS if name in index and (found := _list(index[name], limits)) is not NOBODY}
 
 
 def _list(raw: list[bytes], limits: Limits) -> AddressList:
@@ -55,7 +59,7 @@ def _list(raw: list[bytes], limits: Limits) -> AddressList:
 def _read(value: bytes, limits: Limits) -> AddressList:
     found = addresses.parse(value, limits)
     if not found:
-        return AddressList("", b"")
+        return NOBODY
     first = found[0].local if isinstance(found[0], Mailbox) else found[0].name
     return AddressList(words.decode(first, limits), _written(found))
 
@@ -72,18 +76,17 @@ def text_fields(index: headers.Index) -> TextFields:
 
 def compose(texts: TextFields, lists: AddressFields) -> bytes:
     """Return the parenthesised ENVELOPE; an empty Sender or Reply-To is the same as From."""
-    written = {name: each.written for name, each in lists.items() if each.written}
-    text, listed = texts.get, written.get
-    from_ = listed(b"from", b"NIL")
+    text, listed = texts.get, lists.get
+    from_ = listed(b"from", NOBODY)
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
         nstring(text(b"date")),
         nstring(text(b"subject")),
-        from_,
-        listed(b"sender", from_),
-        listed(b"reply-to", from_),
-        listed(b"to", b"NIL"),
-        listed(b"cc", b"NIL"),
-        listed(b"bcc", b"NIL"),
+        from_.written,
+        listed(b"sender", from_).written,
+        listed(b"reply-to", from_).written,
+        listed(b"to", NOBODY).written,
+        listed(b"cc", NOBODY).written,
+        listed(b"bcc", NOBODY).written,
         nstring(text(b"in-reply-to")),
         nstring(text(b"message-id")),
     )

@@ -121,14 +121,14 @@ def _columns(known: Digest) -> tuple[Any, ...]:
 
 def append_all(connection: Writer, insertions: Sequence[Insertion]) -> list[Appended]:
     """Insert messages that go to one place each (a L{mailframe.sqlite.database.Together})."""
-    return [appended for [appended] in insert_all(connection, insertions)]
+    return [Appended(*numbers) for [numbers] in insert_all(connection, insertions)]
 
 
-def insert_all(connection: Writer, insertions: Sequence[Insertion]) -> list[list[Appended]]:
+def insert_all(connection: Writer, insertions: Sequence[Insertion]) -> list[list[tuple[int, int]]]:
     """
     Insert messages: each table is visited once, and the numbers of each mailbox are changed once.
 
-    @return: for each, where it is now.
+    @return: for each, UIDVALIDITY and UID in each of its places, in some order.
     @raise NoSuchMailbox: a mailbox is gone.
     """
     first = _insert_messages(connection, insertions)
@@ -136,16 +136,16 @@ def insert_all(connection: Writer, insertions: Sequence[Insertion]) -> list[list
     for at, insertion in enumerate(insertions):
         for mailbox, flags in insertion.places:
             arriving.setdefault(mailbox, []).append((at, flags))
-    appended: list[list[Appended]] = [[] for _ in insertions]
+    numbers: list[list[tuple[int, int]]] = [[] for _ in insertions]
     items = []
     for mailbox, new in arriving.items():
         uidvalidity, uid, modseq = _count(connection, mailbox, new)
         for offset, (at, flags) in enumerate(new):
             row = (mailbox, uid + offset, first + at, flagsets.text(flags), insertions[at].when, modseq + offset)
             items.append(row)
-            appended[at].append(Appended(uidvalidity, uid + offset))
+            numbers[at].append((uidvalidity, uid + offset))
     connection.executemany(_ITEM, items)
-    return appended
+    return numbers
 
 
 def _insert_messages(connection: Writer, insertions: Sequence[Insertion]) -> int:

@@ -8,7 +8,7 @@ from attrs import define
 from zope.interface import implementer
 
 from mailframe.errors import MailError, NoSuchAccount, Permanent
-from mailframe.interfaces import Filing, IAccount, IBulkDelivery, IMailStore
+from mailframe.interfaces import Filing, FlagSet, IAccount, IBulkDelivery, IMailStore
 from mailframe.spool import Message
 from mailframe.sqlite.database import Writer
 from mailframe.store.sqlite.account import INBOX, SQLiteAccount, drop_messages, new_mailbox
@@ -82,12 +82,16 @@ class SQLiteStore:
         outcomes, insertions = [], []
         places: dict[Filing, int | MailError] = {}
         for delivery in deliveries:
+            good: list[tuple[int, FlagSet]] = []
+            failed: dict[Filing, Exception] = {}
             for filing in delivery.filings:
                 if filing not in places:
                     places[filing] = self._place_or_error(connection, filing)
-            found = [(places[filing], filing) for filing in delivery.filings]
-            good = [(place, filing.flags) for place, filing in found if isinstance(place, int)]
-            failed = {filing: place for place, filing in found if isinstance(place, MailError)}
+                place = places[filing]
+                if isinstance(place, int):
+                    good.append((place, filing.flags))
+                else:
+                    failed[filing] = place
             outcomes.append(_Outcome([mailbox for mailbox, _flags in good], failed))
             if good:
                 insertions.append(Insertion(delivery.prepared, good, delivery.when))
