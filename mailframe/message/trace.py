@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mailframe.message import dates, headers
 
@@ -14,6 +15,7 @@ _LONGEST_NAME = 300
 """Octets of one of the three values that share a line; a domain has 255."""
 
 
+@lru_cache(maxsize=4096)
 def return_path(sender: bytes) -> bytes:
     """
     Return the Return-Path field with its CRLF.

@@ -45,9 +45,9 @@ async def take(session: Session, message: Message | Reply) -> None:
         notes.refused(message, refused.reply)
     if session.role.is_lmtp and len(answers) == 1:
         answers *= len(targets)  # RFC 2033 4.2: an answer for each recipient, whatever happened
-    if any(answer.code == 250 for answer in answers):
-        session.taken()
     for answer in answers:
+        if answer.code == 250:
+            session.taken()
         session.answer(answer)
 
 

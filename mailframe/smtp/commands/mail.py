@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mailframe import status as codes
 from mailframe.address import Address
 from mailframe.envelope import Envelope
@@ -29,7 +31,7 @@ async def mail(session: Session, argument: bytes) -> None:
     if session.role.needs_login:
         await check_sender(session, sender)
     identity = session.client.identity
-    envelope = Envelope(sender, account=None if identity is None else identity.account)
+    envelope = _bare(sender, None if identity is None else identity.account)
     envelope = _with_parameters(session, envelope, given)
     if not (envelope.smtputf8 or argument.isascii()):
         raise Refused(reply(550, codes.NON_ASCII_ADDRESS, "An address beyond ASCII needs SMTPUTF8"))
@@ -39,6 +41,11 @@ async def mail(session: Session, argument: bytes) -> None:
     session.transactions += 1
     session.envelope = envelope
     session.answer(replies.SENDER_OK)
+
+
+@lru_cache(maxsize=4096)
+def _bare(sender: Address | None, account: str | None) -> Envelope:
+    return Envelope(sender, account=account)
 
 
 def _with_parameters(session: Session, envelope: Envelope, given: Path) -> Envelope:

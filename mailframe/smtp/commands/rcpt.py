@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from twisted.logger import Logger
@@ -83,11 +83,14 @@ def _may_relay(session: Session) -> bool:
     return session.client.identity is not None or session.role.is_trusted(session.client.address)
 
 
+_bare = lru_cache(maxsize=4096)(Recipient)
+
+
 def _recipient(session: Session, given: Path) -> Recipient:
     address = session.routes.postmaster(session.site.hostname) if given.postmaster else given.address
     if address is None:
         raise Refused(reply(501, codes.BAD_RECIPIENT_SYNTAX, "A recipient has an address"))
-    recipient = Recipient(address)
+    recipient = _bare(address)
     for keyword, value in given.parameters.items():
         extension, parse = session.vocabulary.rcpt.get(keyword, (None, None))
         if extension is None or parse is None or extension.ehlo(session) is None:
