@@ -57,7 +57,8 @@ def plan(delivery: Delivery, offers: Offers, peer: str, lmtp: bool = False) -> P
     @raise CannotCarry: it does not.
     """
     envelope, message = delivery.envelope, delivery.message
-    _check_size(message.size, offers, peer)
+    octets = message.size
+    _check_size(octets, offers, peer)
     utf8 = _needs_utf8(delivery)
     if utf8 and "SMTPUTF8" not in offers:
         text = f"The addresses or header fields need SMTPUTF8 (RFC 6531), which {peer} does not offer"
@@ -67,10 +68,13 @@ def plan(delivery: Delivery, offers: Offers, peer: str, lmtp: bool = False) -> P
         text = f"The sender wants TLS all the way (RFC 8689), and {peer} does not promise it"
         raise CannotCarry(Failed("5.7.30", text, peer), elsewhere=True)
     carried = _carried(envelope, message, offers, peer)
-    size = carried.size if isinstance(carried, Message) else None
-    _check_size(message.size if size is None else size, offers, peer)
+    size: int | None = octets
+    if carried is not message:
+        size = carried.size if isinstance(carried, Message) else None
+        octets = octets if size is None else size
+        _check_size(octets, offers, peer)
     body = _body(envelope, carried, offers)
-    parameters = [*_size(message.size if size is None else size, offers), *body, *_mail_wishes(envelope, offers)]
+    parameters = [*_size(octets, offers), *body, *_mail_wishes(envelope, offers)]
     parameters += ["SMTPUTF8"] * utf8 + ["REQUIRETLS"] * (envelope.require_tls and promised)
     sender = "" if envelope.sender is None else str(envelope.sender)
     single = {recipient.address: recipient for recipient in delivery.recipients}

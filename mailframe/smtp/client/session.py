@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from attrs import define, field
@@ -135,7 +135,9 @@ class ClientSession:
             raise Unusable(self._lost(error, what)) from None
 
     async def _reply(self, seconds: float) -> PeerReply:
-        reply = await self.wire.pull(self.reader.reply, seconds)
+        reply = self.reader.reply()  # those to commands that were sent together often come together
+        if reply is None:
+            reply = await self.wire.pull(self.reader.reply, seconds)
         if reply.code == 421:  # it closes the connection, whatever it was asked (RFC 5321 3.8)
             self.over = True
         return reply
@@ -270,12 +272,15 @@ class ClientSession:
         @raise _CutShort: there are more or fewer than there should be.
         """
         octets, small = 0, _is_small(planned)
-        for chunk in planned.message.chunks():
+        chunks: Iterable[bytes] = planned.message.chunks()
+        if small:  # it goes in one piece with what ends it
+            chunks = [b"".join(chunks)]
+        for chunk in chunks:
             octets += len(chunk)
             if planned.size is not None and octets > planned.size:
                 break
             self.wire.write(as_sent(chunk))
-            if not small:  # which goes in one piece with what ends it
+            if not small:
                 await self._drained()
         if octets != planned.size and planned.size is not None:
             raise _CutShort
