@@ -349,19 +349,22 @@ class Runner(PassesOn):
 
     def _start(self, group: Group) -> None:
         """Begin an attempt, unless it is so late that it has to be lent anew."""
-        if self._now > group.latest:
+        now = self._now
+        if now > group.latest:
             self._late += [each.key for each in group.leased]
             self.wake()
             return
         self._active += 1
-        self._windows.start(group.destination, self._now)
+        self._windows.start(group.destination, now)
+        self._windows.tidy(now, self._waiting)
         under_way = Deferred.fromCoroutine(self._attempt(group))
         if not under_way.called:
             self._under_way[under_way] = None
             under_way.addCallback(lambda _done: self._under_way.pop(under_way))
 
     async def _attempt(self, group: Group) -> None:
-        outcomes = await attempted(group, self._sender, self._site, self, suppressions(self))
+        known = suppressions(self)
+        outcomes = await attempted(group, self._sender, self._site, self, known)
         done = group.leased
         if self._interrupting:  # a failure of this moment says nothing about the destination
             done = [each for each in done if not isinstance(outcomes[each.key], Retry)]
@@ -372,7 +375,7 @@ class Runner(PassesOn):
         except Exception:
             _log.failure("{message} cannot be reported: it is tried again", message=group.leased[0].id)
         now = self._now
-        await suppressing.learn(suppressions(self), self.suppressing, done, outcomes, now)
+        await suppressing.learn(known, self.suppressing, done, outcomes, now)
         self._active -= 1
         self._windows.end(group.destination, outcomes.values(), now)
         if self._running:

@@ -16,7 +16,7 @@ class Waiting:
 
     _groups: dict[str, deque[Group]] = field(factory=dict, init=False)
 
-    def __contains__(self, destination: str) -> bool:
+    def __contains__(self, destination: object) -> bool:
         return destination in self._groups
 
     def __iter__(self) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from attrs import define, field
 
@@ -37,10 +37,11 @@ class Windows:
     _own: dict[str, Window] = field(factory=dict, init=False)
     _shared: dict[str, Window] = field(factory=dict, init=False)
     _places: dict[str, str] = field(factory=dict, init=False)
+    _both: dict[str, Sequence[Window]] = field(factory=dict, init=False)
     # Those without room, and some that have got it again meanwhile: most have room, and are not looked at each time.
     _closed: set[str] = field(factory=set, init=False)
     _closed_places: set[str] = field(factory=set, init=False)
-    _forget_at: float = field(default=0.0, init=False)
+    _tidy_at: float = field(default=0.0, init=False)
 
     # --- where a destination's mail goes ----------------------------------------------------------------------------
 
@@ -55,6 +56,7 @@ class Windows:
         @param hosts: names of its servers, the best first: the first one that has limits counts.
         """
         self._places[destination] = next(filter(None, map(self._pattern, hosts)), "")
+        self._both.pop(destination, None)
         self._of_its_own(destination).seen = now
 
     def place_of(self, destination: str) -> str:
@@ -70,14 +72,17 @@ class Windows:
     # --- whether something may start --------------------------------------------------------------------------------
 
     def of(self, destination: str) -> Sequence[Window]:
-        """Return the windows that a delivery to a destination takes a place in."""
+        """Return the windows that a delivery to a destination takes a place in: its own first."""
+        known = self._both.get(destination)
+        if known is None:
+            known = self._both[destination] = [self._of_its_own(destination), *self._of_its_place(destination)]
+        return known
+
+    def _of_its_place(self, destination: str) -> Iterable[Window]:
         place = self.place_of(destination)
-        if not place:
-            return [self._of_its_own(destination)]
-        shared = self._shared.get(place)
-        if shared is None:
-            shared = self._shared[place] = Window(self.by_host[place])
-        return [self._of_its_own(destination), shared]
+        if place and place not in self._shared:
+            self._shared[place] = Window(self.by_host[place])
+        return [self._shared[place]] if place else []
 
     def _of_its_own(self, destination: str) -> Window:
         window = self._own.get(destination)
@@ -116,8 +121,6 @@ class Windows:
         for window in self.of(destination):
             window.start(now)
         self._see(destination, now)
-        if now >= self._forget_at:
-            self.forget(now)
 
     def end(self, destination: str, outcomes: Iterable[Outcome], now: float) -> None:
         """One has ended; learn what its outcomes say of the destination."""
@@ -144,10 +147,20 @@ class Windows:
             for window in self.of(destination):
                 window.revive()
 
-    def forget(self, now: float) -> None:
-        """Forget what nothing went to for long."""
-        self._forget_at = now + FORGET_SECONDS
-        for name in _old(self._own, now):
+    def tidy(self, now: float, waiting: Container[str]) -> None:
+        """See every now and then what can be forgotten."""
+        if now >= self._tidy_at:
+            self._tidy_at = now + FORGET_SECONDS
+            self.forget(now, waiting)
+
+    def forget(self, now: float, waiting: Container[str] = ()) -> None:
+        """
+        Forget what nothing went to for long.
+
+        @param waiting: destinations for which something waits, and must know where it goes.
+        """
+        self._both.clear()
+        for name in [each for each in _old(self._own, now) if each not in waiting]:
             del self._own[name]
             self._places.pop(name, None)
             self._closed.discard(name)
@@ -160,6 +173,7 @@ class Windows:
         self._own.clear()
         self._shared.clear()
         self._places.clear()
+        self._both.clear()
         self._closed.clear()
         self._closed_places.clear()
 

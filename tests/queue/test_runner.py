@@ -20,7 +20,7 @@ from mailframe.hooks import Action, Delivered, Delivery, Failed, Outcome, Retry
 from mailframe.interfaces import IElsewhere, IKnowsServers, QueuedState, Selection
 from mailframe.net.dns import NoAnswer
 from mailframe.queue import recording
-from mailframe.queue.concurrency import Limits
+from mailframe.queue.concurrency import FORGET_SECONDS, Limits
 from mailframe.queue.memory import MemoryQueue
 from mailframe.queue.runner import BEHIND, LEASE_SECONDS, PATIENCE_SECONDS, STOP_SECONDS, TROUBLE_SECONDS, Runner
 from mailframe.queue.schedule import DAY, HOUR, MINUTE, Schedule, Schedules
@@ -339,6 +339,18 @@ class RunnerTests(SynchronousTestCase):
             number += 1
         assert len(self.place.asked) == 41
         assert self.empty()
+
+    def test_what_waits_for_its_servers_for_long_goes_when_they_have_room(self) -> None:
+        ends = self.hosted(lambda domain: [f"mx.{'big' if domain[0] == 'd' else 'own'}.example"])
+        for number in range(3):
+            self.put(f"ann@d{number}.example", id=f"m{number}")
+        self.advance(2 * FORGET_SECONDS)
+        self.put("ann@own.example", id="own")
+        assert self.asked_ids() == ["m0", "m1", "own"]
+        ends[0].callback(Delivered())
+        assert self.asked_ids() == ["m0", "m1", "own", "m2"]
+        for end in ends[1:]:
+            end.callback(Delivered())
 
     def test_a_rate_of_servers_is_kept_for_all_their_destinations_together(self) -> None:
         limits = {"*.big.example": Limits(rate=1.0)}

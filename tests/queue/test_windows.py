@@ -124,14 +124,17 @@ def test_what_has_ended_makes_room() -> None:
     assert not under_test.is_full("b.example")
 
 
-def test_while_other_mail_goes_what_nothing_went_to_is_forgotten() -> None:
+def test_while_other_mail_goes_what_nothing_went_to_or_waits_for_is_forgotten() -> None:
     under_test = windows()
+    under_test.place("c.example", ["mx.big.example"], 0.0)
     for destination, now in (("a.example", 0.0), ("b.example", FORGET_SECONDS + 1)):
         under_test.place(destination, ["mx.big.example"], now)
         under_test.start(destination, now)
+        under_test.tidy(now, ["c.example"])
         under_test.end(destination, [Retry("4.4.1")] * 2, now)
     assert not under_test.is_placed("a.example")
     assert under_test.is_placed("b.example")
+    assert under_test.is_placed("c.example")
 
 
 def test_names_that_are_none_are_refused() -> None:
