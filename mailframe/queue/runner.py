@@ -15,7 +15,6 @@ from attrs.validators import gt
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailframe.delivery.routes import Routes, routes
@@ -221,7 +220,7 @@ class Runner(PassesOn):
 
     def _look_for(self, destinations: Iterable[str]) -> None:
         """Look at the queue for some destinations; those to which nothing may start now have their time."""
-        for destination in destinations:
+        for destination in destinations if self._running else ():
             if self._crowded or self._windows.is_full(destination):
                 self._passed_over.add(destination)
             elif destination not in self._passed_over:
@@ -243,7 +242,8 @@ class Runner(PassesOn):
         self.wake()
 
     def _give_back_soon(self) -> None:
-        Deferred.fromCoroutine(self._give_back()).addErrback(_not_given_back)
+        said = "what was changed by hand is tried as it was until its lease ends"
+        Deferred.fromCoroutine(self._give_back()).addErrback(lambda failure: _log.failure(said, failure=failure))
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -397,7 +397,3 @@ class Runner(PassesOn):
         keys, self._late = self._waiting.clear() + self._late, []
         if keys:
             await self.queue.give_back(keys)
-
-
-def _not_given_back(failure: Failure) -> None:
-    _log.failure("what was changed by hand is tried as it was until its lease ends", failure=failure)

@@ -201,3 +201,11 @@ def test_what_is_to_be_tried_again_goes_when_its_time_has_come_and_nothing_else_
     sending.end("m1", Retry("4.2.2"))
     sending.clock.advance(86400)
     assert sending.asked == ["m1", "m1"]
+
+
+def test_a_worker_remembers_nothing_of_where_mail_goes(sending: Sending) -> None:
+    sending.start()
+    done(sending.runner.stop())
+    sending.put("m1")
+    assert not sending.runner._windows._own
+    assert sending.left() == ["m1"]
