@@ -720,16 +720,18 @@ class Backlog:
 
 
 @frozen
-class ChangedByHand:
+class QueueChange:
     """
-    Some recipients were changed by an administrator, or, without C{destinations}, put by another process.
+    Some recipients were changed by an administrator, or put by another process.
 
     @ivar destinations: theirs.
     @ivar lent: some of them are lent: what of them has not begun is to be given back, since it would be done as it was.
+    @ivar new: they were put, by another process, and nothing else has changed.
     """
 
     destinations: frozenset[str]
-    lent: bool
+    lent: bool = False
+    new: bool = False
 
 
 class IAdministeredQueue(Interface):
@@ -773,7 +775,7 @@ class IAdministeredQueue(Interface):
         @raise ValueError: that is no next hop.
         """
 
-    def watch(changed: Callable[[ChangedByHand], None]) -> Callable[[], None]:
+    def watch(changed: Callable[[QueueChange], None]) -> Callable[[], None]:
         """
         Call C{changed} in the reactor after each change, or part of one.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from mailframe.interfaces import Backlog, ChangedByHand, IFellows, Queued, Selection
+from mailframe.interfaces import Backlog, QueueChange, IFellows, Queued, Selection
 from mailframe.net.hop import parse_hop
 from mailframe.queue import by_hand, inspecting
 from mailframe.queue.noting import note_orders
@@ -31,8 +31,8 @@ class ChangedQueue:
 
     database: Any
     site: Site
-    watchers: list[Callable[[ChangedByHand], None]]
-    beyond: Callable[[ChangedByHand], None] | None
+    watchers: list[Callable[[QueueChange], None]]
+    beyond: Callable[[QueueChange], None] | None
 
     async def drop(self, names: Sequence[str | None]) -> None:
         """Remove the files of messages that are gone."""
@@ -93,7 +93,7 @@ class ChangedQueue:
             note_orders(self.site, change.name, touched.who, route)
             await self.drop(touched.files)
             if touched.recipients:
-                change_made = ChangedByHand(touched.destinations, touched.lent)
+                change_made = QueueChange(touched.destinations, touched.lent)
                 self._tell(change_made)
                 if self.beyond is not None:
                     self.beyond(change_made)
@@ -101,26 +101,29 @@ class ChangedQueue:
 
     # --- telling --------------------------------------------------------------------------------------------------
 
-    def watch(self, changed: Callable[[ChangedByHand], None]) -> Callable[[], None]:
+    def watch(self, changed: Callable[[QueueChange], None]) -> Callable[[], None]:
         """Call C{changed} after each change."""
         self.watchers.append(changed)
         return partial(self._forget, changed)
 
-    def _forget(self, changed: Callable[[ChangedByHand], None]) -> None:
+    def _forget(self, changed: Callable[[QueueChange], None]) -> None:
         if changed in self.watchers:
             self.watchers.remove(changed)
 
     def share(self, fellows: IFellows, topic: str) -> None:
         """Tell other processes of changes, and those who watch here of theirs."""
-        with_lent = f"{topic} lent"
+        topics = {(lent, new): f"{topic} {lent:d}{new:d}" for lent in (False, True) for new in (False, True)}
 
-        def tell(change: ChangedByHand) -> None:
-            fellows.tell(with_lent if change.lent else topic, *change.destinations)
+        def tell(change: QueueChange) -> None:
+            fellows.tell(topics[change.lent, change.new], *change.destinations)
+
+        def heard(lent: bool, new: bool, destinations: Sequence[str]) -> None:
+            self._tell(QueueChange(frozenset(destinations), lent, new))
 
         self.beyond = tell
-        fellows.listen(topic, lambda names: self._tell(ChangedByHand(frozenset(names), False)))
-        fellows.listen(with_lent, lambda names: self._tell(ChangedByHand(frozenset(names), True)))
+        for (lent, new), each in topics.items():
+            fellows.listen(each, partial(heard, lent, new))
 
-    def _tell(self, change: ChangedByHand) -> None:
+    def _tell(self, change: QueueChange) -> None:
         for changed in list(self.watchers):
             changed(change)

@@ -21,7 +21,7 @@ from mailframe.delivery.routes import Routes, routes
 from mailframe.envelope import Envelope
 from mailframe.hooks import Retry
 from mailframe.interfaces import (
-    ChangedByHand,
+    QueueChange,
     IAdministeredQueue,
     IDeliveryQueue,
     ILendsAtOnce,
@@ -233,8 +233,11 @@ class Runner(PassesOn):
             wake, self._wake = self._wake, None
             wake.callback(None)
 
-    def _changed(self, change: ChangedByHand) -> None:
+    def _changed(self, change: QueueChange) -> None:
         """Do what an administrator wants: what was lent as it was is lent again, and the dead are given a chance."""
+        if change.new:
+            self._look_for(change.destinations)
+            return
         for destination in change.destinations:
             self._windows.revive(destination)
         if change.lent:

@@ -12,7 +12,7 @@ from mailframe.bodies import Files
 from mailframe.envelope import Envelope
 from mailframe.errors import InDoubt, MailError, Temporary
 from mailframe.interfaces import (
-    ChangedByHand,
+    QueueChange,
     IAdministeredQueue,
     IDeliveryQueue,
     ILendsAtOnce,
@@ -66,8 +66,8 @@ class SQLiteQueue(ChangedQueue):
     database: Database
     directory: str
     site: Site
-    watchers: list[Callable[[ChangedByHand], None]] = field(factory=list, init=False)
-    beyond: Callable[[ChangedByHand], None] | None = field(default=None, init=False)
+    watchers: list[Callable[[QueueChange], None]] = field(factory=list, init=False)
+    beyond: Callable[[QueueChange], None] | None = field(default=None, init=False)
     _files: Files = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -91,7 +91,8 @@ class SQLiteQueue(ChangedQueue):
         quick = len(envelope.recipients) <= QUICK
         await self._write(lambda connection: flows.put(connection, content, due), [content], quick)
         if self.site.is_worker and self.beyond is not None:
-            self.beyond(ChangedByHand(frozenset(), False))  # whoever empties the queue looks at it
+            destinations = frozenset(each.address.domain for each in envelope.recipients)
+            self.beyond(QueueChange(destinations, new=True))  # whoever empties the queue looks at it
 
     async def put_and_lend(
         self, id: str, envelope: Envelope, message: Message, due: float, until: float, destinations: Collection[str]

@@ -11,7 +11,7 @@ from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivered, Failed, Retry
 from mailframe.interfaces import (
-    ChangedByHand,
+    QueueChange,
     IAdministeredQueue,
     Queued,
     QueuedState,
@@ -348,23 +348,23 @@ class AdministeredQueueContract(QueueCase):
     # --- who is told ----------------------------------------------------------------------------------------------
 
     async def test_whoever_watches_is_told_of_each_change(self) -> None:
-        told: list[ChangedByHand] = []
+        told: list[QueueChange] = []
         end = self.hand.watch(told.append)
         await self.put_from("s@x.example", "a@one.example", "b@two.example", id="m1")
         await self.hand.inspect(ALL)
         await self.hand.remove(Selection(id="none"))
         self.assertEqual(told, [])
         await self.hand.hold(ALL)
-        self.assertEqual(told.pop(), ChangedByHand(frozenset({"one.example", "two.example"}), False))
+        self.assertEqual(told.pop(), QueueChange(frozenset({"one.example", "two.example"}), False))
         await self.hand.release(Selection(destination="one.example"))
-        self.assertEqual(told.pop(), ChangedByHand(frozenset({"one.example"}), False))
+        self.assertEqual(told.pop(), QueueChange(frozenset({"one.example"}), False))
         await self.queue.lease(1000, 1100, 10)
         await self.hand.retry(Selection(destination="one.example"))
-        self.assertEqual(told.pop(), ChangedByHand(frozenset({"one.example"}), False))
+        self.assertEqual(told.pop(), QueueChange(frozenset({"one.example"}), False))
         await self.hand.send_back(Selection(destination="one.example"))
-        self.assertEqual(told.pop(), ChangedByHand(frozenset({"one.example"}), True))
+        self.assertEqual(told.pop(), QueueChange(frozenset({"one.example"}), True))
         await self.hand.remove(Selection(destination="one.example"))
-        self.assertEqual(told.pop(), ChangedByHand(frozenset({"one.example"}), True))
+        self.assertEqual(told.pop(), QueueChange(frozenset({"one.example"}), True))
         end()
         end()
         await self.hand.remove(ALL)

@@ -13,7 +13,7 @@ from mailframe.auth.password_file import PasswordFile
 from mailframe.delivery.relay import ToMX
 from mailframe.delivery.routes import Route
 from mailframe.inline import now
-from mailframe.interfaces import ChangedByHand, Filing, IShared, Selection
+from mailframe.interfaces import QueueChange, Filing, IShared, Selection
 from mailframe.queue.runner import Runner
 from mailframe.site import Site
 from mailframe.spool import Message
@@ -74,22 +74,22 @@ class SharingTests(SynchronousTestCase):
         assert now(self.worker.find(ANN)) is None
 
     def test_whoever_sends_hears_of_what_a_worker_queues_or_changes(self) -> None:
-        changes: list[ChangedByHand] = []
+        changes: list[QueueChange] = []
         self.first.queue.watch(changes.append)
         now(self.worker.queue.put("m1", envelope_to("bob"), SMALL, 1_000_000.0))
         self.turn()
-        assert changes == [ChangedByHand(frozenset(), False)]
+        assert changes == [QueueChange(frozenset({"example.net"}), new=True)]
         assert now(self.worker.queue.hold(Selection(destination="example.net"))) == 1
         self.turn()
-        assert changes[1:] == [ChangedByHand(frozenset({"example.net"}), False)]
+        assert changes[1:] == [QueueChange(frozenset({"example.net"}), False)]
         assert now(self.worker.queue.release(Selection(destination="example.net"))) == 1
         now(self.first.queue.lease(1_000_001.0, 1_000_100.0, 10))
         assert now(self.worker.queue.hold(Selection(destination="example.net"))) == 1
         self.turn()
-        assert changes[-1] == ChangedByHand(frozenset({"example.net"}), True)
+        assert changes[-1] == QueueChange(frozenset({"example.net"}), True)
 
     def test_what_the_sending_process_queues_itself_is_told_to_no_worker(self) -> None:
-        changes: list[ChangedByHand] = []
+        changes: list[QueueChange] = []
         self.worker.queue.watch(changes.append)
         now(self.first.queue.put("m1", envelope_to("bob"), SMALL, 1_000_000.0))
         self.turn()
