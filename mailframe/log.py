@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Any, TextIO, TypeAlias
 
 from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, eventAsText, formatEvent
@@ -24,6 +24,8 @@ LEGACY = frozenset({"isError", "format", "failure", "why", "logLevel"})
 """What C{twisted.python.log} adds to events, beside C{message}, C{time} and C{system}."""
 VALUE_CHARACTERS = 2000
 """Longer values are cut: a log is no store."""
+GATHER_SECONDS = 0.05
+"""How long lines of the usual are gathered: what a process that is killed may leave unsaid."""
 
 
 def json_line(event: Mapping[str, Any]) -> str:
@@ -100,9 +102,9 @@ def text_observer(out: TextIO, reactor: Any = None) -> Observer:
     """
     Return an C{ILogObserver} that writes each event to a file as L{text_line}.
 
-    @param reactor: while it runs, what its present turn has to say of the usual is handed to the system when the turn
-        is over, in one piece. Warnings and whatever other threads say are handed over at once, with all before them.
-        It runs in the thread that calls this.
+    @param reactor: while it runs, the usual is gathered for L{GATHER_SECONDS}, and then handed to the system in one
+        piece. Warnings and whatever other threads say are handed over at once, with all before them. It runs in the
+        thread that calls this.
     """
     return _observer(out, text_line, reactor)
 
@@ -113,26 +115,22 @@ def json_observer(out: TextIO, reactor: Any = None) -> Observer:
 
 
 def _observer(out: TextIO, line: Callable[[LogEvent], str], reactor: Any) -> Observer:
-    thread = get_ident()
-    waiting = False
+    thread, lock, lines = get_ident(), Lock(), list[str]()
 
-    def flush() -> None:
-        nonlocal waiting
-        waiting = False
-        out.flush()
+    def write() -> None:
+        with lock:
+            gathered = lines[:]
+            del lines[: len(gathered)]
+            out.write("".join(gathered))
+            out.flush()
 
     def observe(event: LogEvent) -> None:
-        nonlocal waiting
-        out.write(line(event))
-        if reactor is None or not reactor.running or event.get("log_level") is not LogLevel.info:
-            out.flush()
-        elif waiting:
-            pass  # it will go with those before
-        elif get_ident() == thread:
-            waiting = True
-            reactor.callLater(0, flush)
-        else:
-            out.flush()
+        lines.append(line(event))  # what it shows may log, too
+        is_usual = event.get("log_level") is LogLevel.info
+        if not is_usual or reactor is None or not reactor.running or get_ident() != thread:
+            write()
+        elif len(lines) == 1:
+            reactor.callLater(GATHER_SECONDS, write)
 
     directlyProvides(observe, ILogObserver)
     return observe

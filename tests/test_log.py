@@ -12,7 +12,15 @@ from twisted.logger import Logger, LogLevel, LogPublisher, formatEventAsClassicL
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailframe.log import VALUE_CHARACTERS, QuickLogger, json_line, json_observer, text_line, text_observer
+from mailframe.log import (
+    GATHER_SECONDS,
+    VALUE_CHARACTERS,
+    QuickLogger,
+    json_line,
+    json_observer,
+    text_line,
+    text_observer,
+)
 
 
 def entry(**event: Any) -> dict[str, Any]:
@@ -83,7 +91,7 @@ class Reactor(Clock):
     running = True
 
 
-class LinesOfATurnTests(SynchronousTestCase):
+class LinesOfAMomentTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.out, self.reactor = FlushedText(), Reactor()
         observer: Any = text_observer(self.out, self.reactor)
@@ -92,13 +100,17 @@ class LinesOfATurnTests(SynchronousTestCase):
     def lines(self) -> list[str]:
         return [line.partition("] ")[2] for line in self.out.flushed.splitlines()]
 
-    def test_lines_of_one_turn_come_out_together_at_its_end(self) -> None:
+    def test_lines_of_a_moment_come_out_together_at_its_end(self) -> None:
         self.log.info("{x}", x="one")
+        self.reactor.advance(GATHER_SECONDS / 2)
         self.log.info("two")
         assert self.lines() == []
-        self.reactor.advance(0)
+        self.reactor.advance(GATHER_SECONDS / 2)
         assert self.lines() == ["one", "two"]
         assert self.reactor.getDelayedCalls() == []
+        self.log.info("three")
+        self.reactor.advance(GATHER_SECONDS)
+        assert self.lines() == ["one", "two", "three"]
 
     def test_a_warning_comes_out_at_once_with_all_before_it(self) -> None:
         self.log.info("one")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from mailframe.interfaces import Backlog, QueueChange, IFellows, Queued, Selection
+from mailframe.interfaces import Backlog, IFellows, QueueChange, Queued, Selection
 from mailframe.net.hop import parse_hop
 from mailframe.queue import by_hand, inspecting
 from mailframe.queue.noting import note_orders

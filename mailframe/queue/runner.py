@@ -21,7 +21,6 @@ from mailframe.delivery.routes import Routes, routes
 from mailframe.envelope import Envelope
 from mailframe.hooks import Retry
 from mailframe.interfaces import (
-    QueueChange,
     IAdministeredQueue,
     IDeliveryQueue,
     ILendsAtOnce,
@@ -29,6 +28,7 @@ from mailframe.interfaces import (
     IPolicyStorage,
     IShared,
     Leased,
+    QueueChange,
 )
 from mailframe.mailauth.https import https
 from mailframe.mailauth.policy_cache import Fetch, PolicyCache

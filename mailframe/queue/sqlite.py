@@ -12,11 +12,11 @@ from mailframe.bodies import Files
 from mailframe.envelope import Envelope
 from mailframe.errors import InDoubt, MailError, Temporary
 from mailframe.interfaces import (
-    QueueChange,
     IAdministeredQueue,
     IDeliveryQueue,
     ILendsAtOnce,
     Leased,
+    QueueChange,
     Report,
     Settlement,
 )

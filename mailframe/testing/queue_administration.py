@@ -11,8 +11,8 @@ from mailframe.address import Address
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Delivered, Failed, Retry
 from mailframe.interfaces import (
-    QueueChange,
     IAdministeredQueue,
+    QueueChange,
     Queued,
     QueuedState,
     Report,

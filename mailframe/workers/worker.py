@@ -26,9 +26,6 @@ from mailframe.workers.channel import Channel, Given
 from mailframe.workers.fellows import Fellows
 from mailframe.workers.orders import CHANNEL, FIRST_PORT, SERVING, Orders
 
-LOG_BUFFER = 64 * 1024
-"""Octets of the log that are written in one piece: lines of several processes do not mix."""
-
 reactor: Any = _reactor
 _log = Logger()
 
@@ -72,7 +69,7 @@ def main(text: str) -> int:
     @param text: its L{Orders}.
     """
     orders = Orders.from_text(text)
-    out = open(sys.stdout.fileno(), "w", LOG_BUFFER, encoding="utf-8", closefd=False)  # noqa: SIM115  until the end
+    out = open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)  # noqa: SIM115  until the end
     observer = json_observer if orders.log_json else text_observer
     globalLogBeginner.beginLoggingTo([cast(ILogObserver, observer(out, reactor))])
     fellows = Fellows(True, reactor)

@@ -13,7 +13,7 @@ from mailframe.auth.password_file import PasswordFile
 from mailframe.delivery.relay import ToMX
 from mailframe.delivery.routes import Route
 from mailframe.inline import now
-from mailframe.interfaces import QueueChange, Filing, IShared, Selection
+from mailframe.interfaces import Filing, IShared, QueueChange, Selection
 from mailframe.queue.runner import Runner
 from mailframe.site import Site
 from mailframe.spool import Message
