@@ -25,7 +25,6 @@ from mailframe.interfaces import (
     IDeliveryQueue,
     ILendsAtOnce,
     IPart,
-    IPolicyStorage,
     IShared,
     Leased,
     QueueChange,
@@ -145,12 +144,14 @@ class Runner(PassesOn):
         self._site = site
         if site.is_worker:
             return
-        policies, counts = kept_by(self.source)
+        kept, counts = kept_by(self.source)
         web = https(site, site.roots if self.roots is None else self.roots)
         self._daily = daily(self.tls_reports, site, self, counts, web)
         collector = None if self._daily is None else self._daily.collector
         fetch = self.fetch if web is None or self.fetch is not None else web.fetch_policy
-        self._sender = Sender(site, self.client, self._policies(site, fetch, policies), collector)
+        cache = None if fetch is None or site.resolver is None else PolicyCache(site.resolver, fetch, kept)
+        policies = Policies(site.resolver, cache, self.tls, self.least_tls, self.roots)
+        self._sender = Sender(site, self.client, policies, collector)
         self._lender = self.queue if ILendsAtOnce.providedBy(self.queue) else None
         self._recording = Recording(self.queue, site, self.schedules, self.wake)
         self._placing = Placing(self.routes, site, self._windows, self._placed)
@@ -160,10 +161,6 @@ class Runner(PassesOn):
         self._loop = Deferred.fromCoroutine(self._run())
         if self._daily is not None:
             self._daily.start()
-
-    def _policies(self, site: Site, fetch: Fetch | None, kept: IPolicyStorage) -> Policies:
-        cache = None if fetch is None or site.resolver is None else PolicyCache(site.resolver, fetch, kept)
-        return Policies(site.resolver, cache, self.tls, self.least_tls, self.roots)
 
     async def stop(self) -> None:
         """Let what is under way finish, within a bound, and give the rest back."""
