@@ -16,7 +16,7 @@ def in_time(call: Callable[[E], Any], event: E, clock: IReactorTime, seconds: fl
     """
     Call a function of a user's; its answer is to be awaited, whether it comes at once, by a coroutine or by a Deferred.
 
-    @return: raises L{twisted.internet.defer.TimeoutError} if there is no answer within C{seconds}; it was cancelled.
+    @return: raises Twisted's C{TimeoutError} if there is no answer within C{seconds}; it was cancelled.
     """
     answer = call(event)
     if isinstance(answer, Deferred):
