@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +50,13 @@ def serve(reactor: Any, server: socket.socket, words: bytes) -> Said:
     return said
 
 
+def write(reactor: MemoryReactorClock) -> None:
+    """Let those write who wait for it, as a reactor does."""
+    for transport in list(reactor.writers):
+        if transport.doWrite():
+            transport.connectionLost(connectionDone)
+
+
 def received(client: socket.socket) -> bytes:
     return b"".join(iter(lambda: client.recv(1_000_000), b""))
 
@@ -75,9 +83,7 @@ def test_what_a_client_has_not_read_is_sent_before_the_end(
     octets = 0
     while not said.ended:
         octets += len(client.recv(1_000_000))
-        for transport in list(reactor.writers):
-            if transport.doWrite():
-                transport.connectionLost(connectionDone)
+        write(reactor)
     client.settimeout(10)
     assert octets + len(received(client)) == len(MUCH)
     assert reactor.getDelayedCalls() == []
@@ -91,3 +97,15 @@ def test_a_client_that_does_not_read_is_cut_off(
     assert not said.ended
     reactor.advance(1)
     assert said.ended == [said]
+
+
+def test_a_client_that_has_reset_the_connection_is_forgotten(
+    reactor: MemoryReactorClock, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    server, client = sockets
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    said = serve(reactor, server, b"bye\r\n")
+    write(reactor)
+    assert said.ended == [said]
+    assert reactor.getDelayedCalls() == []
