@@ -916,6 +916,12 @@ class IFellows(Interface):
     def listen(topic: str, heard: Callable[[Sequence[Any]], object]) -> None:
         """Call C{heard} with what any other process tells."""
 
+    def hold(name: str) -> bool:
+        """Hold a name until L{release}, or the end of this process; return whether no other process holds it."""
+
+    def release(name: str) -> None:
+        """Let another process hold it."""
+
 
 class IShared(Interface):
     """

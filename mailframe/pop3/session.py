@@ -179,7 +179,7 @@ class Session:
         self.ok(f"{len(self.drop.uids)} messages")
 
     async def _open(self, identity: Identity) -> Maildrop:
-        if identity.account in self.locked:
+        if identity.account in self.locked or not self._hold(identity.account):
             raise Refused("[IN-USE] Another session has this maildrop open")
         self.locked.add(identity.account)
         self._lock = identity.account
@@ -194,12 +194,22 @@ class Session:
         """Let others have the maildrop."""
         if self._lock is not None:
             self.locked.discard(self._lock)
+            if self.site.fellows is not None:
+                self.site.fellows.release(_drop_of(self._lock))
             self._lock = None
+
+    def _hold(self, account: str) -> bool:
+        """Keep other processes of the server from opening a maildrop; return whether none has it open."""
+        return self.site.fellows is None or self.site.fellows.hold(_drop_of(account))
 
     def maildrop(self) -> Maildrop:
         """Return the maildrop of the user who has logged in."""
         assert self.drop is not None, "only the TRANSACTION state comes here"
         return self.drop
+
+
+def _drop_of(account: str) -> str:
+    return f"maildrop of {account}"
 
 
 def _translated(error: MailError) -> str:

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from mailframe.workers.channel import Channel, Given
 from mailframe.workers.fellows import Fellows
-from mailframe.workers.orders import CHANNEL, FIRST_PORT, SERVING, Orders, family
+from mailframe.workers.orders import CHANNEL, FIRST_PORT, LOCKS, SERVING, Orders, family
 
 AGAIN_SECONDS = 1.0
 """How long after the end of a worker that had been serving another one takes its place."""
@@ -152,6 +152,7 @@ class Crew:
             1: "r" if log is None else log,
             2: "r" if errors is None else errors,
             CHANNEL: channel,
+            LOCKS: self.fellows.locks.descriptor,
             **{FIRST_PORT + number: port.fileno() for number, port in enumerate(self._ports)},
         }
 

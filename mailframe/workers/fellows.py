@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from mailframe.interfaces import IFellows
+from mailframe.workers.locks import Locks
 
 
 @implementer(IFellows)
@@ -18,11 +19,13 @@ class Fellows:
     """
     @ivar is_worker: this is a worker.
     @ivar clock: to gather what is told in one turn.
+    @ivar locks: names that one process at a time holds.
     @ivar say: tells the other processes a topic and what is told of it; C{None} as long as there are none.
     """
 
     is_worker: bool
     clock: IReactorTime
+    locks: Locks = field(factory=Locks.new)
     say: Callable[[str, list[Any]], object] | None = None
     _untold: dict[str, dict[str | int, None]] = field(factory=dict, init=False)
     _listeners: dict[str, list[Callable[[Sequence[Any]], object]]] = field(factory=dict, init=False)
@@ -42,6 +45,14 @@ class Fellows:
     def listen(self, topic: str, heard: Callable[[Sequence[Any]], object]) -> None:
         """Call C{heard} with what others tell."""
         self._listeners.setdefault(topic, []).append(heard)
+
+    def hold(self, name: str) -> bool:
+        """Hold a name, if no other process does."""
+        return self.locks.hold(name)
+
+    def release(self, name: str) -> None:
+        """Let others hold it."""
+        self.locks.release(name)
 
     def hear(self, topic: str, what: Sequence[Any]) -> None:
         """Pass on what another process tells."""

@@ -12,7 +12,9 @@ from twisted.internet.interfaces import IAddress
 
 CHANNEL = 3
 """Descriptor by which a worker speaks with the process that has started it; its end is the end of that process."""
-FIRST_PORT = 4
+LOCKS = 4
+"""Descriptor of the file of L{mailframe.workers.locks.Locks}."""
+FIRST_PORT = 5
 """Descriptor of the first port."""
 SERVING = "serving"
 """The topic by which a worker tells that it serves clients."""

@@ -24,7 +24,8 @@ from mailframe.net.certificates import CertificateError
 from mailframe.service import ServerService, real_site
 from mailframe.workers.channel import Channel, Given
 from mailframe.workers.fellows import Fellows
-from mailframe.workers.orders import CHANNEL, FIRST_PORT, SERVING, Orders
+from mailframe.workers.locks import Locks
+from mailframe.workers.orders import CHANNEL, FIRST_PORT, LOCKS, SERVING, Orders
 
 reactor: Any = _reactor
 _log = Logger()
@@ -72,7 +73,7 @@ def main(text: str) -> int:
     out = open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)  # noqa: SIM115  until the end
     observer = json_observer if orders.log_json else text_observer
     globalLogBeginner.beginLoggingTo([cast(ILogObserver, observer(out, reactor))])
-    fellows = Fellows(True, reactor)
+    fellows = Fellows(True, reactor, Locks(LOCKS))
     try:
         service = WorkerService(_server(orders), fellows, orders.ports)
         service.privilegedStartService()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 import json
 import os
+import poplib
 import re
 import signal
 import smtplib
@@ -134,6 +135,33 @@ def _speaks_lmtp(path: Path) -> None:
         client.settimeout(30)
         client.connect(str(path))
         assert client.recv(100).startswith(b"220 ")
+
+
+def test_one_session_of_all_processes_has_a_maildrop(folder: Path) -> None:
+    with RunningServer(folder, ("--workers", "2")) as server:
+        first = poplib.POP3("127.0.0.1", server.port(110), timeout=30)
+        first.user("me")
+        first.pass_(server.password)
+        for _ in range(10):
+            other = poplib.POP3("127.0.0.1", server.port(110), timeout=30)
+            other.user("me")
+            with pytest.raises(poplib.error_proto, match="IN-USE"):
+                other.pass_(server.password)
+            other.close()
+        first.quit()
+        until(lambda: _opens(server), "the maildrop is not free")
+
+
+def _opens(server: RunningServer) -> bool:
+    client = poplib.POP3("127.0.0.1", server.port(110), timeout=30)
+    try:
+        client.user("me")
+        client.pass_(server.password)
+    except poplib.error_proto:
+        return False
+    finally:
+        client.close()
+    return True
 
 
 def test_a_worker_that_is_killed_is_replaced_and_loses_nothing_that_it_promised(folder: Path) -> None:

@@ -29,11 +29,12 @@ USER = "ann@example.org"
 class World:
     clock: Clock = field(factory=Clock)
     store: MemoryStore = field(factory=MemoryStore)
+    fellows: Any = None
 
     def player(self, peer: str = "127.0.0.1", tls: Any = None, **options: Any) -> Transcript:
         users = MemoryAccounts.of({USER: "sec ret"})
         service = POP3(self.store, users=users, default_domain="example.org", **options)
-        factory: Any = service.factory(Site("mx.example.org", self.clock), tls)
+        factory: Any = service.factory(Site("mx.example.org", self.clock, fellows=self.fellows), tls)
         address = IPv4Address("TCP", peer, 50000)
         return Transcript(lambda: factory.buildProtocol(address), self.clock, lambda: Wire(peer))
 
@@ -145,6 +146,40 @@ def test_nothing_is_removed_without_quit() -> None:
     world.play(login(count=1) + "C: DELE 1\nS: +OK Marked\n--: 10 minutes\nS: -ERR Autologout\nS closes")
     assert list(world.inbox()._items) == [1]
     assert world.clock.getDelayedCalls() == []
+
+
+class Others:
+    """Processes of the same server: they hold what C{held} says."""
+
+    is_worker = True
+
+    def __init__(self, *held: str) -> None:
+        self.held = [*held]
+        self.release = self.held.remove
+
+    def hold(self, name: str) -> bool:
+        is_free = name not in self.held
+        self.held += [name] * is_free
+        return is_free
+
+
+def test_one_process_has_a_maildrop_until_its_session_ends() -> None:
+    others = Others("maildrop of ann@example.org")
+    world = World(fellows=others)
+    world.play(
+        """
+        C: USER ann
+        S: +OK mailframe is ready
+        S: +OK Now the password
+        C: PASS sec ret
+        S: -ERR [IN-USE] Another session has this maildrop open
+        """
+    )
+    others.held.clear()
+    player = world.play(login())
+    assert others.held == ["maildrop of ann@example.org"]
+    player.play("C: QUIT\nS: +OK Bye\n")
+    assert others.held == []
 
 
 def test_one_session_has_a_maildrop_until_it_ends() -> None:

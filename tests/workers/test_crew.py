@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from mailframe.inline import now
 from mailframe.workers.crew import AGAIN_SECONDS, KILL_SECONDS, MOST_AGAIN_SECONDS, CannotWork, Crew, Output, Worker
 from mailframe.workers.fellows import Fellows
-from mailframe.workers.orders import CHANNEL, FIRST_PORT, SERVING, Orders
+from mailframe.workers.orders import CHANNEL, FIRST_PORT, LOCKS, SERVING, Orders
 
 ORDERS = Orders(config=None, data="/data", offset=2000, log_json=False)
 
@@ -134,7 +134,8 @@ def test_a_worker_gets_the_tcp_ports_and_its_orders() -> None:
     ]
     [descriptors] = reactor.descriptors
     assert [descriptors[FIRST_PORT], descriptors[FIRST_PORT + 1]] == [11, 13]
-    assert descriptors.keys() == {0, 1, 2, CHANNEL, FIRST_PORT, FIRST_PORT + 1}
+    assert descriptors.keys() == {0, 1, 2, CHANNEL, LOCKS, FIRST_PORT, FIRST_PORT + 1}
+    assert descriptors[LOCKS] == crew.fellows.locks.descriptor
     assert [crew.serves(port) for port in PORTS] == [True, False, True]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -14,7 +17,7 @@ from mailframe.workers.fellows import Fellows
 
 
 def fellows(clock: Clock, said: list[Any]) -> Fellows:
-    return Fellows(True, clock, lambda topic, what: said.append((topic, what)))
+    return Fellows(True, clock, say=lambda topic, what: said.append((topic, what)))
 
 
 def test_they_are_what_parts_expect() -> None:
@@ -68,6 +71,25 @@ def test_lines_arrive_whatever_pieces_the_socket_cuts_them_into() -> None:
 
 def test_what_is_told_before_there_is_a_connection_is_told_to_nobody() -> None:
     Channel(lambda *said: None).tell("queue", [])
+
+
+def test_one_process_at_a_time_holds_a_name() -> None:
+    one = Fellows(False, Clock())
+    ask = (
+        "import sys; from mailframe.workers.locks import Locks; locks = Locks(int(sys.argv[1]));"
+        "print(locks.hold('ann'), locks.hold('bob'), locks.hold('b\u00f6b'))"
+    )
+
+    def others() -> str:
+        descriptor = one.locks.descriptor
+        command = [sys.executable, "-c", ask, str(descriptor)]
+        return subprocess.run(command, pass_fds=[descriptor], capture_output=True, text=True, check=True).stdout
+
+    assert one.hold("ann")
+    assert others() == "False True True\n"
+    one.release("ann")
+    assert others() == "True True True\n", "what a process held is free when it ends"
+    os.close(one.locks.descriptor)
 
 
 def test_the_end_of_a_connection_is_told() -> None:
