@@ -53,7 +53,7 @@ class Worker(ProcessProtocol):
     transport: Any
 
     def __init__(self, crew: Crew) -> None:
-        self.serving: Deferred[None] = Deferred()
+        self.serving: Deferred[CannotWork | None] = Deferred()
         self.ended: Deferred[None] = Deferred()
         self.channel = Channel(self._heard)
         self._crew = crew
@@ -71,9 +71,9 @@ class Worker(ProcessProtocol):
         for line in lines:
             _log.info("{worker} {line}", worker=self.transport.pid, line=line.decode("utf-8", "replace"))
 
-    def _serves(self, result: Failure | None) -> None:
+    def _serves(self, error: CannotWork | None) -> None:
         if not self.serving.called:
-            self.serving.callback(result)
+            self.serving.callback(error)  # nobody waits for one that takes another's place
 
     def signal(self, name: str) -> None:
         """Send it a signal, if it is still there."""
@@ -85,9 +85,7 @@ class Worker(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         """Tell the crew."""
         self._crew.ended(self, reason)
-        self._serves(
-            Failure(CannotWork(f"A worker has ended before it served anybody, its log says why: {reason.value}"))
-        )
+        self._serves(CannotWork(f"A worker has ended before it served anybody, its log says why: {reason.value}"))
         self.ended.callback(None)
 
 
@@ -125,7 +123,8 @@ class Crew:
         self._stopping, self.fellows.say = False, self._tell_all
         started = [self._start() for _ in range(self.number)]
         for worker in started:
-            await worker.serving
+            if (error := await worker.serving) is not None:
+                raise error
 
     def serves(self, port: Any) -> bool:
         """Whether workers accept clients at a port, and nobody else."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import pytest
@@ -78,6 +79,16 @@ class Port:
         return self.descriptor
 
 
+@pytest.fixture
+def logged() -> Iterator[list[LogEvent]]:
+    """What is logged in this test."""
+    events: list[LogEvent] = []
+    observer = cast(ILogObserver, events.append)
+    globalLogPublisher.addObserver(observer)
+    yield events
+    globalLogPublisher.removeObserver(observer)
+
+
 TO_PIPES = Output()
 PORTS = [
     Port(IPv4Address("TCP", "127.0.0.1", 25), 11),
@@ -146,17 +157,11 @@ def test_a_worker_logs_where_this_process_does_or_is_logged_here() -> None:
         assert (reactor.descriptors[0][1], reactor.descriptors[0][2]) == expected
 
 
-def test_what_a_worker_writes_into_its_pipe_is_logged_line_by_line() -> None:
+def test_what_a_worker_writes_into_its_pipe_is_logged_line_by_line(logged: list[LogEvent]) -> None:
     _crew, reactor = started(1)
-    seen: list[LogEvent] = []
-    observer = cast(ILogObserver, seen.append)
-    globalLogPublisher.addObserver(observer)
-    try:
-        for piece in (b"one\ntw", b"o \xff\nthr"):
-            reactor.workers[0].childDataReceived(1, piece)
-    finally:
-        globalLogPublisher.removeObserver(observer)
-    assert [each["line"] for each in seen] == ["one", "two \ufffd"]
+    for piece in (b"one\ntw", b"o \xff\nthr"):
+        reactor.workers[0].childDataReceived(1, piece)
+    assert [each["line"] for each in logged] == ["one", "two \ufffd"]
 
 
 def test_one_that_ends_before_it_serves_lets_the_start_fail() -> None:
@@ -190,7 +195,7 @@ def test_another_one_takes_the_place_of_one_that_ends() -> None:
     assert len(reactor.workers) == 3
 
 
-def test_one_that_ends_again_and_again_is_started_more_and_more_rarely() -> None:
+def test_one_that_ends_again_and_again_is_started_more_and_more_rarely(logged: list[LogEvent]) -> None:
     _crew, reactor = started(1)
     end(reactor.workers[0])
     pauses = [AGAIN_SECONDS]
@@ -201,6 +206,8 @@ def test_one_that_ends_again_and_again_is_started_more_and_more_rarely() -> None
         pauses.append(again.getTime() - reactor.seconds())
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert pauses[-1] == MOST_AGAIN_SECONDS
+    gc.collect()
+    assert not any("log_failure" in event for event in logged), "nobody waits for one that takes another's place"
     reactor.advance(pauses[-1])
     serve(reactor.workers[-1])
     end(reactor.workers[-1])
