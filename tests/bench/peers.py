@@ -179,11 +179,11 @@ def dovecot(folder: Path) -> Iterator[Peer]:
 
 
 @contextlib.contextmanager
-def mailframe(folder: Path) -> Iterator[Peer]:
+def mailframe(folder: Path, workers: int = 0) -> Iterator[Peer]:
     """Run C{twistd -n mailframe} as it comes, its log in a file."""
-    root = folder / "mailframe"
+    root = folder / f"mailframe-{workers}"
     root.mkdir()
-    options = ["--data", str(root / "data"), f"--port-offset={MAILFRAME_OFFSET}"]
+    options = ["--data", str(root / "data"), f"--port-offset={MAILFRAME_OFFSET}", f"--workers={workers}"]
     with _twistd(root / "log", options) as pid:
         for service in (25, 143):
             _wait_for(service + MAILFRAME_OFFSET)
@@ -200,17 +200,17 @@ def mailframe(folder: Path) -> Iterator[Peer]:
 
 
 @contextlib.contextmanager
-def configured(folder: Path, configuration: str) -> Iterator[Peer]:
+def configured(folder: Path, configuration: str, workers: int = 0) -> Iterator[Peer]:
     """
     Run mailframe with a configuration.
 
     @param configuration: in which C{{data}} is a directory, and C{{port}} that of SMTP.
     """
-    root = folder / "mailframe"
+    root = folder / f"mailframe-{workers}"
     root.mkdir(exist_ok=True)
     port = 25 + MAILFRAME_OFFSET
     (root / "mail.py").write_text(configuration.format(data=str(root / "data"), port=port))
-    with _twistd(root / "log", ["--config", str(root / "mail.py")]) as pid:
+    with _twistd(root / "log", ["--config", str(root / "mail.py"), f"--workers={workers}"]) as pid:
         _wait_for(port)
         with socket.create_connection(("127.0.0.1", port), 30) as client:
             client.recv(1)  # ports are bound before everything has started

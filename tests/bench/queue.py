@@ -105,7 +105,7 @@ def _fill(directory: Path) -> None:
 
 def _check(folder: Path, before: int, rounds: int) -> None:
     """Raise unless a server has left in its queue what was there before and all that came."""
-    connection = apsw.Connection(str(folder / "mailframe" / "data" / "mail.sqlite3"), flags=apsw.SQLITE_OPEN_READONLY)
+    connection = apsw.Connection(str(folder / "mailframe-0" / "data" / "mail.sqlite3"), flags=apsw.SQLITE_OPEN_READONLY)
     [(queued,)] = connection.execute("SELECT count(*) FROM queued_recipient")
     connection.close()
     expected = before + rounds * LOADS["held.test"].messages
@@ -152,10 +152,10 @@ def run(rounds: int = 5) -> list[Row]:
         kinds = {Path(name) / kind: Measured() for kind in ("empty", "full")}
         empty, full = kinds
         for folder in kinds:
-            (folder / "mailframe").mkdir(parents=True)
-            _make(folder / "mailframe" / "data")
+            (folder / "mailframe-0").mkdir(parents=True)
+            _make(folder / "mailframe-0" / "data")
         start = time.perf_counter()
-        _fill(full / "mailframe" / "data")
+        _fill(full / "mailframe-0" / "data")
         print(f"queue: {MESSAGES * RECIPIENTS_EACH:,} recipients queued in {time.perf_counter() - start:.0f} s")
         for _ in range(rounds):
             for folder, found in kinds.items():

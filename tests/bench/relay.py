@@ -92,38 +92,30 @@ def _timed(port: int, destinations: int, settled: Callable[[], bool]) -> float:
     return MESSAGES / (time.perf_counter() - start)
 
 
-def _cpu_seconds(pid: int) -> float:
-    """Return the processor time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _queue_is_empty(peer: peers.Peer) -> Callable[[], bool]:
     connection = apsw.Connection(str(peer.root / "data" / "mail.sqlite3"), flags=apsw.SQLITE_OPEN_READONLY)
     return lambda: not connection.execute("SELECT 1 FROM queued LIMIT 1").fetchall()
 
 
-def _compare(folder: Path, destinations: int, rounds: int) -> Row:
+def _compare(folder: Path, destinations: int, rounds: int) -> list[Row]:
+    """Measure with so many destinations, us without workers and with one."""
     transports = folder / "transports"
     names = {f"d{number}.bench.test": FIRST_SINK + number for number in range(destinations)}
     transports.write_text("".join(f"{name} smtp:[127.0.0.1]:{port}\n" for name, port in names.items()))
     configuration = _CONFIGURATION.format(first=FIRST_SINK, count=destinations)
-    main_cf = _MAIN_CF.format(transports=transports)
-    theirs, mine = [], []
-    with (
-        _sinks(destinations),
-        peers.postfix(folder, main_cf, _MASTER_CF) as postfix,
-        peers.configured(folder, configuration) as ours,
-    ):
-        settled = _queue_is_empty(ours)
-        for _ in range(rounds):
-            theirs.append(_timed(postfix.smtp, destinations, lambda: peers.postfix_is_idle(postfix)))
-            before = _cpu_seconds(ours.pid)
-            mine.append(_timed(ours.smtp, destinations, settled))
-            cpu = 1e6 * (_cpu_seconds(ours.pid) - before) / MESSAGES
-            print(f"relay to {destinations}: Postfix {theirs[-1]:.0f}/s, mailframe {mine[-1]:.0f}/s, {cpu:.0f} us CPU")
-    what = f"relay 4 KiB messages, {SESSIONS} sessions, {destinations} destination{'s' * (destinations > 1)}"
-    return Row(what, "Postfix", statistics.median(theirs), statistics.median(mine), "/s", 3.0)
+    rows = []
+    with _sinks(destinations), peers.postfix(folder, _MAIN_CF.format(transports=transports), _MASTER_CF) as postfix:
+        for workers in (0, 1):
+            theirs, mine = [], []
+            with peers.configured(folder, configuration, workers) as ours:
+                settled = _queue_is_empty(ours)
+                for _ in range(rounds):
+                    theirs.append(_timed(postfix.smtp, destinations, lambda: peers.postfix_is_idle(postfix)))
+                    mine.append(_timed(ours.smtp, destinations, settled))
+            what = f"relay 4 KiB messages, {SESSIONS} sessions, {destinations} destination{'s' * (destinations > 1)}"
+            what += ", 1 worker" * workers
+            rows.append(Row(what, "Postfix", statistics.median(theirs), statistics.median(mine), "/s", 3.0))
+    return rows
 
 
 def run(rounds: int = 3) -> list[Row]:
@@ -133,5 +125,5 @@ def run(rounds: int = 3) -> list[Row]:
         with tempfile.TemporaryDirectory(prefix="mailframe-bench-") as name:
             folder = Path(name)
             folder.chmod(0o755)
-            rows.append(_compare(folder, destinations, rounds))
+            rows += _compare(folder, destinations, rounds)
     return rows

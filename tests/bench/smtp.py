@@ -15,6 +15,9 @@ from attrs import frozen
 from tests.bench import peers
 from tests.bench.report import Row
 
+WORKERS = 2
+"""For a load of many sessions: as many as there are cores."""
+
 
 @frozen
 class Load:
@@ -50,25 +53,22 @@ def send(peer: peers.Peer, load: Load, delivered: Callable[[], bool]) -> float:
 
 
 def run(rounds: int = 3) -> list[Row]:
-    """Measure all loads on both, turn by turn."""
-    rows = []
+    """Measure all loads on both, turn by turn, and the one with most sessions with workers, too."""
     with tempfile.TemporaryDirectory(prefix="mailframe-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        with peers.postfix(folder) as postfix, peers.mailframe(folder) as ours:
-            for load in LOADS:
-                theirs, mine = [], []
-                for _ in range(rounds):
-                    theirs.append(send(postfix, load, lambda: peers.postfix_is_idle(postfix)))
-                    mine.append(send(ours, load, lambda: True))
-                rows.append(
-                    Row(
-                        f"accept durably, {load.name}",
-                        "Postfix",
-                        statistics.median(theirs),
-                        statistics.median(mine),
-                        "/s",
-                        load.wanted,
-                    )
-                )
+        with peers.postfix(folder) as postfix:
+            rows = []
+            for workers, loads in ((0, LOADS), (WORKERS, [load for load in LOADS if load.sessions == 100])):
+                with peers.mailframe(folder, workers) as ours:
+                    rows += [_compare(postfix, ours, load, workers, rounds) for load in loads]
     return rows
+
+
+def _compare(postfix: peers.Peer, ours: peers.Peer, load: Load, workers: int, rounds: int) -> Row:
+    theirs, mine = [], []
+    for _ in range(rounds):
+        theirs.append(send(postfix, load, lambda: peers.postfix_is_idle(postfix)))
+        mine.append(send(ours, load, lambda: True))
+    what = f"accept durably, {load.name}" + f", {workers} workers" * bool(workers)
+    return Row(what, "Postfix", statistics.median(theirs), statistics.median(mine), "/s", load.wanted)
