@@ -117,6 +117,10 @@ class ServerService(Service):
         """Return the C{IListeningPort}s, in the order of C{listen}."""
         return [door.port for door in self._doors]
 
+    def clients(self) -> int:
+        """Return how many conversations there are."""
+        return sum(len(door.factory.conversations) for door in self._doors)
+
     def endpoint(self, description: str) -> IStreamServerEndpoint:
         """Return where something is to listen; called for each of C{listen}, in their order."""
         endpoint: IStreamServerEndpoint = serverFromString(self.reactor, description)

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -18,7 +19,8 @@ from twisted.python.failure import Failure
 
 from mailframe.workers.channel import Channel, Given
 from mailframe.workers.fellows import Fellows
-from mailframe.workers.orders import CHANNEL, FIRST_PORT, LOCKS, SERVING, Orders, family
+from mailframe.workers.orders import CHANNEL, FIRST_PORT, SERVING, SHARED, Orders, family
+from mailframe.workers.shares import Shares
 
 AGAIN_SECONDS = 1.0
 """How long after the end of a worker that had been serving another one takes its place."""
@@ -52,10 +54,11 @@ class Worker(ProcessProtocol):
 
     transport: Any
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, place: int) -> None:
         self.serving: Deferred[CannotWork | None] = Deferred()
         self.ended: Deferred[None] = Deferred()
         self.channel = Channel(self._heard)
+        self.place = place
         self._crew = crew
         self._line = b""
 
@@ -105,6 +108,7 @@ class Crew:
     orders: Orders
     fellows: Fellows
     output: Output = Output()
+    _shares: Any = field(default=None, init=False)
     _ports: Sequence[Any] = field(default=(), init=False)
     _workers: list[Worker] = field(factory=list, init=False)
     _again: dict[IDelayedCall, None] = field(factory=dict, init=False)
@@ -121,7 +125,9 @@ class Crew:
         self.orders = evolve(self.orders, ports=[family(port.getHost()) for port in ports])
         self._ports = [port for port in ports if self.serves(port)]
         self._stopping, self.fellows.say = False, self._tell_all
-        started = [self._start() for _ in range(self.number)]
+        self._shares = Shares(self.fellows.locks.descriptor)
+        self._shares.clear()
+        started = [self._start(place) for place in range(self.number)]
         for worker in started:
             if (error := await worker.serving) is not None:
                 raise error
@@ -130,9 +136,9 @@ class Crew:
         """Whether workers accept clients at a port, and nobody else."""
         return family(port.getHost()) is not None
 
-    def _start(self) -> Worker:
-        worker = Worker(self)
-        command = [sys.executable, "-P", "-m", "mailframe.workers.worker", self.orders.as_text()]
+    def _start(self, place: int) -> Worker:
+        worker, orders = Worker(self, place), evolve(self.orders, place=place)
+        command = [sys.executable, "-P", "-m", "mailframe.workers.worker", orders.as_text()]
         ours, its = socket.socketpair()
         with ours, its:
             self.reactor.spawnProcess(
@@ -151,7 +157,7 @@ class Crew:
             1: "r" if log is None else log,
             2: "r" if errors is None else errors,
             CHANNEL: channel,
-            LOCKS: self.fellows.locks.descriptor,
+            SHARED: self.fellows.locks.descriptor,
             **{FIRST_PORT + number: port.fileno() for number, port in enumerate(self._ports)},
         }
 
@@ -171,6 +177,7 @@ class Crew:
     def ended(self, worker: Worker, reason: Failure) -> None:
         """Have another one take its place."""
         self._workers.remove(worker)
+        self._shares.leave(worker.place)
         if self._stopping:
             return
         self._pause = AGAIN_SECONDS if worker.serving.called else min(self._pause * 2, MOST_AGAIN_SECONDS)
@@ -180,7 +187,7 @@ class Crew:
             reason=str(reason.value),
             seconds=self._pause,
         )
-        self._later(self._pause, self._start)
+        self._later(self._pause, partial(self._start, worker.place))
 
     def _later(self, seconds: float, what: Callable[[], object]) -> None:
         def call() -> None:

@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IAddress
 
 CHANNEL = 3
 """Descriptor by which a worker speaks with the process that has started it; its end is the end of that process."""
-LOCKS = 4
-"""Descriptor of the file of L{mailframe.workers.locks.Locks}."""
+SHARED = 4
+"""Descriptor of the file of L{mailframe.workers.locks.Locks} and L{mailframe.workers.shares.Shares}."""
 FIRST_PORT = 5
 """Descriptor of the first port."""
 SERVING = "serving"
@@ -27,6 +27,7 @@ class Orders:
     @ivar data: directory of that one's data, absolute.
     @ivar offset: what that one adds to each port.
     @ivar log_json: log JSON.
+    @ivar place: among the workers: each that is there has another one.
     @ivar ports: of each entry in C{listen} the address family, or C{None} if it is served elsewhere.
     """
 
@@ -34,6 +35,7 @@ class Orders:
     data: str
     offset: int
     log_json: bool
+    place: int = 0
     ports: Sequence[int | None] = field(default=(), converter=tuple[int | None, ...])
 
     def as_text(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -25,7 +24,8 @@ from mailframe.service import ServerService, real_site
 from mailframe.workers.channel import Channel, Given
 from mailframe.workers.fellows import Fellows
 from mailframe.workers.locks import Locks
-from mailframe.workers.orders import CHANNEL, FIRST_PORT, LOCKS, SERVING, Orders
+from mailframe.workers.orders import CHANNEL, FIRST_PORT, SERVING, SHARED, Orders
+from mailframe.workers.shares import Shares, accept_in_turn
 
 reactor: Any = _reactor
 _log = Logger()
@@ -34,11 +34,12 @@ _log = Logger()
 class WorkerService(ServerService):
     """A server whose ports are bound already."""
 
-    def __init__(self, server: Server, fellows: Fellows, ports: Sequence[int | None]) -> None:
-        listen = [each for each, family in zip(server.listen, ports, strict=True) if family is not None]
+    def __init__(self, server: Server, fellows: Fellows, orders: Orders) -> None:
+        listen = [each for each, family in zip(server.listen, orders.ports, strict=True) if family is not None]
         server = evolve(server, listen=listen, workers=0)
         super().__init__(server, reactor, evolve(real_site(server, reactor), fellows=fellows))
-        self._bound = enumerate((family for family in ports if family is not None), FIRST_PORT)
+        self._bound = enumerate((family for family in orders.ports if family is not None), FIRST_PORT)
+        self._shares, self._place = Shares(SHARED), orders.place
 
     def endpoint(self, _description: str) -> IStreamServerEndpoint:
         """Return the next one of the ports, which are in the order of C{listen}."""
@@ -49,18 +50,7 @@ class WorkerService(ServerService):
         """Take over the ports."""
         super().privilegedStartService()
         for port in self.ports():
-            accept_one_at_a_time(port)
-
-
-def accept_one_at_a_time(port: Any) -> None:
-    """Leave to others who listen at the same port what comes while we are busy with one client."""
-    accept = port.doRead
-
-    def accept_one() -> None:
-        port.numberAccepts = 1  # Twisted counts up again
-        accept()
-
-    port.doRead = accept_one
+            accept_in_turn(port, reactor, self._shares, self._place, self.clients)
 
 
 def main(text: str) -> int:
@@ -73,9 +63,9 @@ def main(text: str) -> int:
     out = open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)  # noqa: SIM115  until the end
     observer = json_observer if orders.log_json else text_observer
     globalLogBeginner.beginLoggingTo([cast(ILogObserver, observer(out, reactor))])
-    fellows = Fellows(True, reactor, Locks(LOCKS))
+    fellows = Fellows(True, reactor, Locks(SHARED))
     try:
-        service = WorkerService(_server(orders), fellows, orders.ports)
+        service = WorkerService(_server(orders), fellows, orders)
         service.privilegedStartService()
     except (ConfigError, CertificateError, MailError, OSError, ValueError, TypeError) as error:
         _log.error("a worker could not be started: {error}", error=str(error))

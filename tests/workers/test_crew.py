@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from mailframe.inline import now
 from mailframe.workers.crew import AGAIN_SECONDS, KILL_SECONDS, MOST_AGAIN_SECONDS, CannotWork, Crew, Output, Worker
 from mailframe.workers.fellows import Fellows
-from mailframe.workers.orders import CHANNEL, FIRST_PORT, LOCKS, SERVING, Orders
+from mailframe.workers.orders import CHANNEL, FIRST_PORT, SERVING, SHARED, Orders
 
 ORDERS = Orders(config=None, data="/data", offset=2000, log_json=False)
 
@@ -144,9 +144,16 @@ def test_a_worker_gets_the_tcp_ports_and_its_orders() -> None:
     ]
     [descriptors] = reactor.descriptors
     assert [descriptors[FIRST_PORT], descriptors[FIRST_PORT + 1]] == [11, 13]
-    assert descriptors.keys() == {0, 1, 2, CHANNEL, LOCKS, FIRST_PORT, FIRST_PORT + 1}
-    assert descriptors[LOCKS] == crew.fellows.locks.descriptor
+    assert descriptors.keys() == {0, 1, 2, CHANNEL, SHARED, FIRST_PORT, FIRST_PORT + 1}
+    assert descriptors[SHARED] == crew.fellows.locks.descriptor
     assert [crew.serves(port) for port in PORTS] == [True, False, True]
+
+
+def test_each_has_a_place_of_its_own_which_another_one_takes_over() -> None:
+    _crew, reactor = started(3)
+    end(reactor.workers[1])
+    reactor.advance(AGAIN_SECONDS)
+    assert [orders.place for orders in reactor.orders] == [0, 1, 2, 1]
 
 
 def test_a_worker_logs_where_this_process_does_or_is_logged_here() -> None:
