@@ -38,6 +38,7 @@ from mailframe.queue import suppressing
 from mailframe.queue.attempting import ATTEMPT_SECONDS, attempted
 from mailframe.queue.concurrency import Limits
 from mailframe.queue.grouping import Group, grouped
+from mailframe.queue.lending import Lending
 from mailframe.queue.passing import PassesOn
 from mailframe.queue.placing import Placing
 from mailframe.queue.recording import Recording
@@ -131,6 +132,7 @@ class Runner(PassesOn):
     _idle: Deferred[None] | None = field(default=None, init=False)
     _under_way: dict[Deferred[None], None] = field(factory=dict, init=False)
     _interrupting: bool = field(default=False, init=False)
+    _lending: Any = field(default=None, init=False)
     _recording: Any = field(default=None, init=False)
 
     @_windows.default
@@ -153,6 +155,7 @@ class Runner(PassesOn):
         policies = Policies(site.resolver, cache, self.tls, self.least_tls, self.roots)
         self._sender = Sender(site, self.client, policies, collector)
         self._lender = self.queue if ILendsAtOnce.providedBy(self.queue) else None
+        self._lending = Lending(self.queue)
         self._recording = Recording(self.queue, site, self.schedules, self.wake)
         self._placing = Placing(self.routes, site, self._windows, self._placed)
         self._running = True
@@ -267,7 +270,7 @@ class Runner(PassesOn):
                 await self._sleep(due)
 
     async def _lend(self) -> bool:
-        """Lend for one destination, and start what may start; return whether there may be more to lend."""
+        """Lend for some destinations, and start what may start; return whether there may be more to lend."""
         self._woken = False
         self._start_what_may()
         if self._late:
@@ -277,7 +280,7 @@ class Runner(PassesOn):
         if self._crowded:
             return False
         now = self._now
-        leased = await self.queue.lease(now, now + LEASE_SECONDS, RECIPIENTS, self._pass_over_busy(now))
+        leased = await self._lending.lend(now, now + LEASE_SECONDS, RECIPIENTS, self._pass_over_busy(now))
         self._let_wait(leased, now)
         self._start_what_may()
         return bool(leased)
@@ -298,12 +301,10 @@ class Runner(PassesOn):
 
     async def _next_time(self) -> float | None:
         now = self._now
-        times = list(self._windows.free_times(now))
+        times: list[float | None] = [*self._windows.free_times(now)]
         if not self._is_crowded:
-            due = await self.queue.next_due(now, self._pass_over_busy(now))
-            if due is not None:
-                times.append(due)
-        return min(times, default=None)
+            times.append(await self.queue.next_due(now, self._pass_over_busy(now)))
+        return min((each for each in times if each is not None), default=None)
 
     async def _sleep(self, until: float | None) -> None:
         if self._woken:

@@ -34,6 +34,12 @@ class Kept(Generic[T]):
         self.discard(thing)
         return thing
 
+    def take_oldest(self) -> T:
+        """Give out the one that has been kept longest; there is one."""
+        thing = next(iter(self._keys))
+        self.discard(thing)
+        return thing
+
     def discard(self, thing: T) -> None:
         """Keep it no longer, if it is kept."""
         key = self._keys.pop(thing, None)

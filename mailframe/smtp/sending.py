@@ -163,11 +163,12 @@ class Sender:
     # --- connections ----------------------------------------------------------------------------------------------
 
     def _keep(self, link: _Link, key: str) -> None:
-        full = len(self._idle) >= self.idle_connections
-        if link.session.over or link.session.transactions >= self.messages or full or self._stopped is not None:
+        if link.session.over or link.session.transactions >= self.messages or self._stopped is not None:
             link.connection.close()
         elif not link.connection.closed:
             self._idle.add(key, link)
+            if len(self._idle) > self.idle_connections:  # those of this moment are the likeliest to be used again
+                self._idle.take_oldest().connection.close()
 
     def _gone(self, connection: Outgoing) -> None:
         gone = self._links.pop(connection, None)

@@ -188,6 +188,19 @@ class SendingTests(TestCase):
             await self.send(hop)
         assert (len(self.inbox()), self.connects) == (2, 2)
 
+    async def test_where_enough_are_kept_the_one_that_was_used_last_stays(self) -> None:
+        self.sender.idle_connections = 2
+        hop = self.hop(self.host(self.serve(MX(self.routes))))
+        hops = [evolve(hop, key=key) for key in ("one", "two", "three")]
+        for hop in hops:
+            await self.send(hop)
+        assert self.connects == 3
+        for hop in (hops[2], hops[1], hops[2]):
+            await self.send(hop)
+        assert self.connects == 3
+        await self.send(hops[0])
+        assert self.connects == 4
+
     async def test_a_kept_connection_that_the_server_has_closed_costs_nothing(self) -> None:
         hop = self.hop(self.host(self.serve(MX(self.routes))))
         await self.send(hop)
