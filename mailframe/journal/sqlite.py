@@ -1,7 +1,7 @@
 """The journal in SQLite: events gather in memory and are written many at a time, in the commits that mail makes.
 
 Whoever notes events waits for nothing. What has gathered is given to the database when there is enough of it, or after
-a second, a bounded number of entries in one operation, and one such operation at a time: it commits together with mail
+a moment, a bounded number of entries in one operation, and one such operation at a time: it commits together with mail
 that is being stored anyway, and mail never waits for more of it than that. When the disk is stuck, events gather up to
 a bound, and are lost beyond.
 """
@@ -30,8 +30,8 @@ from mailframe.site import Site
 
 T = TypeVar("T")
 
-WRITE_SECONDS = 1.0
-"""How long events wait at the most before they are written: what a crash can lose."""
+WRITE_SECONDS = 0.1
+"""How long events wait at the most before they are written: what a crash can lose, or a trace by another process."""
 WRITE_ENTRIES = 256
 """Entries that are written together: 2 or 3 ms of the writer's time."""
 WAITING_ENTRIES = 20_000
