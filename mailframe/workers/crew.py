@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -112,7 +111,7 @@ class Crew:
     _ports: Sequence[Any] = field(default=(), init=False)
     _workers: list[Worker] = field(factory=list, init=False)
     _again: dict[IDelayedCall, None] = field(factory=dict, init=False)
-    _pause: float = field(default=AGAIN_SECONDS, init=False)
+    _pause: float = field(default=AGAIN_SECONDS / 2, init=False)
     _stopping: bool = field(default=False, init=False)
 
     async def start(self, ports: Sequence[Any]) -> None:
@@ -180,21 +179,25 @@ class Crew:
         self._shares.leave(worker.place)
         if self._stopping:
             return
-        self._pause = AGAIN_SECONDS if worker.serving.called else min(self._pause * 2, MOST_AGAIN_SECONDS)
-        _log.error(
-            "worker {worker} has ended: {reason}; another one starts in {seconds:g} s",
-            worker=worker.transport.pid,
-            reason=str(reason.value),
-            seconds=self._pause,
-        )
-        self._later(self._pause, partial(self._start, worker.place))
+        if worker.serving.called:
+            self._pause = AGAIN_SECONDS / 2
+        _log.error("worker {worker} has ended: {reason}", worker=worker.transport.pid, reason=str(reason.value))
+        self._replace(worker.place)
 
-    def _later(self, seconds: float, what: Callable[[], object]) -> None:
-        def call() -> None:
+    def _replace(self, place: int) -> None:
+        """Start a worker in some time, and later and later if that does not work."""
+
+        def start() -> None:
             del self._again[again]
-            what()
+            try:
+                self._start(place)
+            except OSError as error:  # no memory, or no process, for one more
+                _log.error("a worker could not be started: {error}", error=str(error))
+                self._replace(place)
 
-        again = self.reactor.callLater(seconds, call)
+        self._pause = min(self._pause * 2, MOST_AGAIN_SECONDS)
+        _log.info("another worker starts in {seconds:g} s", seconds=self._pause)
+        again = self.reactor.callLater(self._pause, start)
         self._again[again] = None
 
     # --- the end --------------------------------------------------------------------------------------------------

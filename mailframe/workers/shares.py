@@ -14,8 +14,8 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-PLACES = 64
-"""Workers that can share."""
+from mailframe.config import WORKERS
+
 YIELD_SECONDS = 0.001
 """How long another one may take to accept a client before we do."""
 
@@ -26,7 +26,8 @@ _NOBODY = -1
 @define(eq=False)
 class Shares:
     """
-    How many clients each worker has.
+    How many clients each worker has. It lasts as long as the process: to close the file would end the locks that the
+    process has on it (fcntl(2)).
 
     @ivar descriptor: of a file that all of them have open.
     """
@@ -35,12 +36,12 @@ class Shares:
     _clients: memoryview = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        os.truncate(self.descriptor, PLACES * _OCTETS)
-        self._clients = memoryview(mmap.mmap(self.descriptor, PLACES * _OCTETS)).cast("q")
+        os.truncate(self.descriptor, WORKERS * _OCTETS)
+        self._clients = memoryview(mmap.mmap(self.descriptor, WORKERS * _OCTETS)).cast("q")
 
     def clear(self) -> None:
         """There are no workers."""
-        for place in range(PLACES):
+        for place in range(WORKERS):
             self.leave(place)
 
     def leave(self, place: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -219,6 +220,18 @@ def test_one_that_ends_again_and_again_is_started_more_and_more_rarely() -> None
     end(reactor.workers[-1])
     [again] = reactor.getDelayedCalls()
     assert again.getTime() - reactor.seconds() == AGAIN_SECONDS
+
+
+def test_where_no_process_can_be_started_it_is_tried_again(logged: list[LogEvent]) -> None:
+    _crew, reactor = started(1)
+    spawn = reactor.spawnProcess
+    reactor.spawnProcess = Mock(side_effect=OSError("no more processes"))  # type: ignore[method-assign]  # full
+    end(reactor.workers[0])
+    reactor.advance(AGAIN_SECONDS)
+    assert [each["error"] for each in logged if "error" in each] == ["no more processes"]
+    reactor.spawnProcess = spawn  # type: ignore[method-assign]  # not any more
+    reactor.advance(2 * AGAIN_SECONDS)
+    assert len(reactor.workers) == 2
 
 
 def test_they_are_told_to_stop_and_waited_for() -> None:

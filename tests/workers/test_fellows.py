@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from zope.interface.verify import verifyObject
 
 from mailframe.interfaces import IFellows
-from mailframe.workers.channel import Channel
+from mailframe.workers.channel import LINE_OCTETS, Channel
 from mailframe.workers.fellows import Fellows
 
 
@@ -67,6 +67,16 @@ def test_lines_arrive_whatever_pieces_the_socket_cuts_them_into() -> None:
     for octet in transport.value():
         other.dataReceived(bytes([octet]))
     assert heard == [("mailboxes of /var/m\u00e4il", [1, 2]), ("queue", ["a.test\n"])]
+
+
+def test_a_line_without_an_end_ends_the_connection() -> None:
+    one = Channel(lambda *said: None)
+    transport = StringTransport()
+    one.makeConnection(transport)
+    one.dataReceived(b"x" * LINE_OCTETS)
+    assert not transport.disconnecting
+    one.dataReceived(b"x")
+    assert transport.disconnecting
 
 
 def test_what_is_told_before_there_is_a_connection_is_told_to_nobody() -> None:
