@@ -5,6 +5,8 @@ methods and methods that return a Deferred fit. Optional powers are interfaces o
 is asked, for one that does not the framework does the work in a general way. Errors are those of L{mailframe.errors};
 anything else that is raised is taken for a fault, logged and answered neutrally. The contract suites in
 L{mailframe.testing} check an implementation.
+
+It is long because it is all of them: whoever writes a part finds on one page what parts there are.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def test_type_checkers_are_told_the_same_names() -> None:
 
 def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(ImportError, match="cannot import name 'Sever'"):
-        from mailframe import Sever  # noqa: F401
+        from mailframe import Sever  # noqa: F401  the misspelling
 
 
 def test_the_package_itself_imports_next_to_nothing() -> None:

@@ -161,7 +161,7 @@ class _GroupLeader(Process):
         self._program = program
         self._group = 0
         arguments, environment = list(program.arguments), dict(program.environment)
-        super().__init__(  # type: ignore[no-untyped-call]
+        super().__init__(  # type: ignore[no-untyped-call]  # Twisted has no types here
             reactor, arguments[0], arguments, environment, program.directory, protocol
         )
 

@@ -42,7 +42,7 @@ class Change:
     @property
     def sql(self) -> str:
         """The statement; it returns message, flow, whether it is lent, and recipient, of each."""
-        verb = f"UPDATE queued_recipient SET {self.set}" if self.set else "DELETE FROM queued_recipient"  # noqa: S608
+        verb = f"UPDATE queued_recipient SET {self.set}" if self.set else "DELETE FROM queued_recipient"  # noqa: S608 - see set
         chosen = "key IN (SELECT value FROM json_each(:keys))"
         return f"{verb} WHERE {chosen} AND {self.only} RETURNING message, flow, {_LENT}, recipient"
 

@@ -36,7 +36,7 @@ class ChangedQueue:
 
     async def drop(self, names: Sequence[str | None]) -> None:
         """Remove the files of messages that are gone."""
-        raise NotImplementedError
+        raise NotImplementedError("whoever keeps the queue knows where its files are")
 
     # --- looking --------------------------------------------------------------------------------------------------
 

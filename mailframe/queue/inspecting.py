@@ -78,7 +78,7 @@ class Wanted:
         if not self.flows:
             return " AND ".join(self.others)
         flows = f"IN (SELECT id FROM flow WHERE {self.flows})"  # noqa: S608 - of constants
-        counted = f"SELECT count(*) FROM (SELECT 1 FROM queued_recipient WHERE flow {flows} LIMIT {MANY})"  # noqa: S608
+        counted = f"SELECT count(*) FROM (SELECT 1 FROM queued_recipient WHERE flow {flows} LIMIT {MANY})"  # noqa: S608 - of constants
         [(found,)] = connection.execute(counted, self.values)
         column = "+r.flow" if found == MANY and "id" not in self.values else "r.flow"
         return " AND ".join([f"{column} {flows}", *self.others])

@@ -151,7 +151,7 @@ def test_the_queue_may_be_kept_by_something_else(queue: MemoryQueue) -> None:
         pass
 
     keeper = Keeper()
-    keeper.queue = queue  # type: ignore[attr-defined]
+    keeper.queue = queue  # type: ignore[attr-defined]  # only once it has started
     assert len(ask(keeper, "list")) == 3
 
 

@@ -267,10 +267,10 @@ class WritingTests(SynchronousTestCase):
         self.note()
         self.now(self.journal.of("m1", 0, 1))
         self.clock.advance(2 * DAY)
-        write, self.database.write = self.database.write, lambda operation: fail(Temporary("full"))  # type: ignore
+        write, self.database.write = self.database.write, lambda operation: fail(Temporary("full"))  # type: ignore  # a broken one
         self.clock.advance(PRUNE_SECONDS)
         assert self.warnings == ["the journal cannot forget what is old: full"]
-        self.database.write = write  # type: ignore[method-assign]
+        self.database.write = write  # type: ignore[method-assign]  # whole again
         self.clock.advance(PRUNE_SECONDS)
         assert self.database.count == 0
 
@@ -310,7 +310,7 @@ class SwitchedOffTests(SynchronousTestCase):
     def test_a_retention_of_nothing_is_a_mistake(self) -> None:
         for wrong in ({"days": 0}, {"entries": 0}, {"days": -1.0}):
             self.assertRaises(ValueError, lambda wrong=wrong: Retention(**wrong))
-        self.assertRaises(TypeError, lambda: SQLite(self.mktemp(), events=30))  # type: ignore[arg-type]
+        self.assertRaises(TypeError, lambda: SQLite(self.mktemp(), events=30))  # type: ignore[arg-type]  # the mistake
 
 
 OLD = (

@@ -46,7 +46,7 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 def serve(reactor: Any, server: socket.socket, words: bytes) -> Said:
     said = Said(reactor, words)
-    said.makeConnection(Server(server, said, ("127.0.0.1", 2), None, 1, reactor))  # type: ignore[arg-type]
+    said.makeConnection(Server(server, said, ("127.0.0.1", 2), None, 1, reactor))  # type: ignore[arg-type]  # a socket is all it needs
     return said
 
 

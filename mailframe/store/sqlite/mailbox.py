@@ -247,6 +247,6 @@ def _facts_query(wanted: Sequence[Fact]) -> str:
     joins = "".join(join for table, join in _JOINS.items() if any(column[0] == table for column in columns))
     # Every part of this is a constant of this module.
     return (
-        f"SELECT {', '.join(['i.uid', *columns])} FROM item i{joins} "  # noqa: S608
+        f"SELECT {', '.join(['i.uid', *columns])} FROM item i{joins} "  # noqa: S608 - of constants
         "WHERE i.mailbox = ? AND i.uid BETWEEN ? AND ? ORDER BY i.uid"
     )
