@@ -9,7 +9,9 @@ import re
 
 _SPACES = re.compile(r"[ \t\r\n]+")
 _BLOB = r"\[[^\[\]]*+\] *+"
-_LEADER = re.compile(rf"(?:{_BLOB})*+(?:re|fwd?) *+(?:{_BLOB})?+:| ", re.IGNORECASE | re.ASCII)
+# A possessive group here would match "[fwd:" with Python 3.11.2, which Debian 12 has: what a round of such a group has
+# read is not taken back there when the round fails.
+_LEADER = re.compile(rf"(?:{_BLOB})*(?:re|fwd?) *+(?:{_BLOB})?:| ", re.IGNORECASE | re.ASCII)
 _BLOBS = re.compile(rf"(?:{_BLOB})+")
 _TRAILER = "(fwd)"
 _FORWARD = "[fwd:"
