@@ -96,6 +96,24 @@ class Entries:
 
 
 @frozen
+class Reflagging:
+    """
+    One change of the flags of many messages, told for each set of flags and not for each message.
+
+    @ivar first: the first of the UIDs that it is about.
+    @ivar last: the last of them.
+    @ivar flags: what messages that had these flags have now; those that had others are as they were. No set of flags is
+        on both sides.
+    @ivar modseq: of the messages that changed.
+    """
+
+    first: int
+    last: int
+    flags: Mapping[FlagSet, FlagSet]
+    modseq: int
+
+
+@frozen
 class Changes:
     """
     What happened in a mailbox after some mod-sequence.
@@ -103,11 +121,13 @@ class Changes:
     @ivar state: the numbers now, after these changes.
     @ivar entries: messages that are new or whose flags changed.
     @ivar expunged: UIDs that are gone, ascending.
+    @ivar reflagging: more messages whose flags changed, after all else.
     """
 
     state: MailboxState
     entries: Entries
     expunged: Sequence[int]
+    reflagging: Reflagging | None = None
 
 
 class Fact(enum.Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -64,6 +64,10 @@ class Rows:
         entries = Entries(self.uids, self.flags, self.modseqs).only(kept)
         return Rows([self.numbers[at] for at in kept], entries.uids, entries.flags, entries.modseqs, self.recent)
 
+    def without(self, uids: Set[int]) -> Rows:
+        """Return the rows of all other messages."""
+        return self.only([uid for uid in self.uids if uid not in uids]) if uids else self
+
     def flag_lists(self) -> list[bytes]:
         """Return each message's flags as they are sent."""
         if not self.recent:
@@ -73,6 +77,21 @@ class Rows:
             writing.flags_recent(value) if uid in recent else writing.flags(value)
             for uid, value in zip(self.uids, self.flags, strict=True)
         ]
+
+    def lines(self, uids: bool, flags: bool, modseqs: bool) -> bytes:
+        """Return C{FETCH} responses that tell some of it."""
+        labels: list[bytes] = []
+        columns: list[Sequence[object]] = []
+        if uids:
+            labels.append(b"UID %d")
+            columns.append(self.uids)
+        if flags:
+            labels.append(b"FLAGS (%b)")
+            columns.append(self.flag_lists())
+        if modseqs:
+            labels.append(b"MODSEQ (%d)")
+            columns.append(self.modseqs)
+        return writing.fetch_lines(self.numbers, labels, columns)
 
 
 def marks_seen(request: FetchRequest) -> bool:

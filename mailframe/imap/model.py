@@ -6,8 +6,8 @@ costs time and never truth, and it makes no difference who changed the mailbox.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from attrs import define, field
@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mailframe.errors import NoSuchMailbox
-from mailframe.interfaces import Changes, Entries, FlagSet, IMailbox, MailboxState
+from mailframe.interfaces import Changes, Entries, FlagSet, IMailbox, MailboxState, Reflagging
 from mailframe.store import fallback
 
 _log = Logger()
@@ -24,10 +24,10 @@ _log = Logger()
 class Follower(Protocol):
     """Somebody who looks at a mailbox."""
 
-    def changed(self, uids: list[int]) -> None:
+    def changed(self, uids: Sequence[int]) -> None:
         """Flags of these messages have changed."""
 
-    def expunged(self, uids: list[int]) -> None:
+    def expunged(self, uids: Sequence[int]) -> None:
         """These messages are gone."""
 
     def notice(self) -> None:
@@ -126,18 +126,41 @@ class Model:
         if changes.expunged:
             self._expunge(list(changes.expunged))
         entries = changes.entries
-        changed = []
-        for uid, flags, modseq in zip(entries.uids, entries.flags, entries.modseqs, strict=True):
-            if not self.uids or uid > self.uids[-1]:
-                self.uids.append(uid)
-                self.flags.append(flags)
-                self.modseqs.append(modseq)
-            elif (at := self.position(uid)) is not None:
-                self.flags[at], self.modseqs[at] = flags, modseq
-                changed.append(uid)
+        new = bisect_right(entries.uids, self.uids[-1]) if self.uids else 0
+        changed = list(self._change(entries.uids[:new], entries.flags[:new], entries.modseqs[:new]))
+        self.uids += entries.uids[new:]
+        self.flags += entries.flags[new:]
+        self.modseqs += entries.modseqs[new:]
+        if changes.reflagging is not None:
+            changed += self._reflag(changes.reflagging)
         if changed:
             for follower in self.followers:
                 follower.changed(changed)
+
+    def _change(self, uids: Sequence[int], flags: Sequence[FlagSet], modseqs: Sequence[int]) -> Sequence[int]:
+        """Take over flags; return the UIDs of the messages that are here."""
+        start = bisect_left(self.uids, uids[0]) if uids else 0
+        together = slice(start, start + len(uids))
+        if self.uids[together] == list(uids):
+            self.flags[together], self.modseqs[together] = flags, modseqs
+            return uids
+        changed = []
+        for uid, value, modseq in zip(uids, flags, modseqs, strict=True):
+            if (at := self.position(uid)) is not None:
+                self.flags[at], self.modseqs[at] = value, modseq
+                changed.append(uid)
+        return changed
+
+    def _reflag(self, change: Reflagging) -> list[int]:
+        """Do the same here; return the UIDs of the messages that changed."""
+        part = slice(bisect_left(self.uids, change.first), bisect_right(self.uids, change.last))
+        before, after = self.flags[part], change.flags
+        self.flags[part] = map(after.get, before, before)
+        self.modseqs[part] = [
+            change.modseq if flags in after else modseq
+            for flags, modseq in zip(before, self.modseqs[part], strict=True)
+        ]
+        return [uid for uid, flags in zip(self.uids[part], before, strict=True) if flags in after]
 
     def _expunge(self, uids: list[int]) -> None:
         gone = set(uids)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
-from mailframe.imap import writing
 from mailframe.imap.fetching import Rows
 from mailframe.imap.model import Model
 from mailframe.imap.sequence_set import SequenceSet, flat
@@ -37,7 +36,7 @@ class View:
     _uids: list[int] = field(init=False)
     _count: int = field(init=False)
     _gone: set[int] = field(factory=set, init=False)
-    _changed: dict[int, None] = field(factory=dict, init=False)
+    _changed: set[int] = field(factory=set, init=False)
     _told_recent: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -100,18 +99,18 @@ class View:
         """Return all positions."""
         return [range(self._count)] if self._count else []
 
-    def flags_of(self, uids: Sequence[int]) -> dict[int, FlagSet]:
-        """Return the flags of messages that are there."""
-        found = ((uid, self.model.position(uid)) for uid in uids)
-        return {uid: self.model.flags[at] for uid, at in found if at is not None}
+    @property
+    def gone(self) -> frozenset[int]:
+        """UIDs of messages that have gone."""
+        return frozenset(self._gone)
 
     # --- what happens to it, told by the model --------------------------------------------------------------------
 
-    def changed(self, uids: list[int]) -> None:
+    def changed(self, uids: Sequence[int]) -> None:
         """Flags have changed."""
-        self._changed.update(dict.fromkeys(uids))
+        self._changed.update(uids)
 
-    def expunged(self, uids: list[int]) -> None:
+    def expunged(self, uids: Sequence[int]) -> None:
         """Messages are gone."""
         self._gone.update(uid for uid in uids if self.number(uid) is not None)
         self.forget_change(uids)
@@ -124,8 +123,7 @@ class View:
 
     def forget_change(self, uids: Sequence[int]) -> None:
         """The client knows of these changes, or need not."""
-        for uid in uids:
-            self._changed.pop(uid, None)
+        self._changed.difference_update(uids)
 
     @property
     def pending(self) -> frozenset[int]:
@@ -167,8 +165,7 @@ class View:
         self._uids, self._count = self.model.uids, bisect_right(self.model.uids, last)
         if self._uids[: self._count] != kept:  # a message went that we were not told of: never share a wrong list
             self._uids, self._count = kept, len(kept)
-        for uid in gone:
-            self._changed.pop(uid, None)
+        self._changed.difference_update(gone)
         self._told_recent = min(self._told_recent, self.recent_count)
         return b"".join(map(b"* %d EXPUNGE\r\n".__mod__, numbers))
 
@@ -184,17 +181,14 @@ class View:
             self._count = len(self._uids)
 
     def _flag_lines(self, uids: bool) -> bytes:
-        positions = [range(number - 1, number) for uid in sorted(self._changed) if (number := self.number(uid))]
+        positions = self._positions_of(sorted(self._changed))
         self._changed.clear()
-        if not positions:
-            return b""
-        rows = self.rows(positions)
-        labels: list[bytes] = [b"FLAGS (%b)"]
-        columns: list[Sequence[object]] = [rows.flag_lists()]
-        if uids or self.condstore:
-            labels.insert(0, b"UID %d")
-            columns.insert(0, rows.uids)
-        if self.condstore:
-            labels.append(b"MODSEQ (%d)")
-            columns.append(rows.modseqs)
-        return writing.fetch_lines(rows.numbers, labels, columns)
+        return self.rows(positions).lines(uids or self.condstore, True, self.condstore) if positions else b""
+
+    def _positions_of(self, uids: list[int]) -> list[range]:
+        """Return the positions of messages; those that the client does not know are passed over."""
+        start = bisect_left(self._uids, uids[0], 0, self._count) if uids else 0
+        together = range(start, min(start + len(uids), self._count))
+        if self._uids[together.start : together.stop] == uids:
+            return [together] if together else []
+        return [range(number - 1, number) for uid in uids if (number := self.number(uid))]

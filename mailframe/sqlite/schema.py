@@ -84,6 +84,20 @@ CREATE TABLE expunged (
 ) STRICT, WITHOUT ROWID;
 """
 
+_FLAG_CHANGES = """
+DROP INDEX item_modseq;
+-- UIDs between which some have other flags since then.
+CREATE TABLE flag_change (
+    mailbox INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, modseq, first)
+) STRICT, WITHOUT ROWID;
+-- Of what changed before, nobody knows any longer where it was: it may have been anywhere.
+INSERT INTO flag_change SELECT id, modseq, 1, uidnext FROM mailbox;
+"""
+
 STEPS: tuple[str, ...] = (
     _MAIL + queue.FIRST,
     queue.FLOWS,
@@ -92,6 +106,7 @@ STEPS: tuple[str, ...] = (
     JOURNAL,
     answered.TABLE,
     queue.SUPPRESSIONS,
+    _FLAG_CHANGES,
 )
 """Step n leads from version n to version n+1; a step that was released is never changed."""
 

@@ -133,7 +133,8 @@ class MemoryMailbox:
         flagsets.checked(flags)
         there = [uid for uid in uids if uid in self._items]
         refused = [uid for uid in there if unchanged_since is not None and self._items[uid].modseq > unchanged_since]
-        after = {uid: flagsets.changed(self._items[uid].flags, mode, flags) for uid in there if uid not in set(refused)}
+        left_alone = set(refused)
+        after = {uid: flagsets.changed(self._items[uid].flags, mode, flags) for uid in there if uid not in left_alone}
         real = {uid: flagsets.checked(value) for uid, value in after.items() if value != self._items[uid].flags}
         if real:
             modseq = self._next_modseq()

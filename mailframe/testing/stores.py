@@ -25,45 +25,17 @@ from mailframe.interfaces import (
     IRecent,
     StoreMode,
 )
-from mailframe.spool import Message
 from mailframe.store import fallback
+from mailframe.testing.store_case import NOTE, SECOND
+from mailframe.testing.store_flags import FlagsContract
 
-NOTE = Message.from_bytes(b"Subject: a note\r\nFrom: Ann <ann@example.org>\r\n\r\nHello.\r\n")
-SECOND = Message.from_bytes(b"Subject: another\r\n\r\nBye.\r\n")
+__all__ = ["NOTE", "SECOND", "MailStoreContract"]
 
 
-class MailStoreContract:
+class MailStoreContract(FlagsContract):
     """
     Tests of an L{IMailStore}; those of optional powers are passed over where a store lacks them.
     """
-
-    assertEqual: Any
-    assertRaises: Any
-    assertTrue: Any
-
-    async def make_store(self) -> Any:
-        """Return a store that has the accounts C{ann@example.org} and C{bob@example.org}, both empty."""
-        raise NotImplementedError("a contract is tested on some store")
-
-    async def _account(self) -> IAccount:
-        account: IAccount = await (await self.make_store()).open("ann@example.org")
-        return account
-
-    async def _inbox(self, *messages: Message) -> IMailbox:
-        inbox = await (await self._account()).mailbox("INBOX")
-        for message in messages:
-            await inbox.append(message, frozenset(), 1_000_000_000)
-        return inbox
-
-    async def _names(self, account: IAccount) -> list[tuple[str, bool]]:
-        return sorted((info.name, info.selectable) for info in await account.mailboxes())
-
-    async def _raises(self, kind: type[Exception], awaitable: Any) -> None:
-        try:
-            await awaitable
-        except kind:
-            return
-        raise AssertionError(f"{kind.__name__} was not raised")
 
     # --- accounts -------------------------------------------------------------------------------------------------
 
@@ -223,50 +195,6 @@ class MailStoreContract:
         self.assertEqual((uid, known[Fact.SIZE], known[Fact.HEAD]), (1, NOTE.size, NOTE.head))
         self.assertEqual((known[Fact.SUBJECT], known[Fact.MESSAGE_ID], known[Fact.FROM]), ("a note", None, "ann"))
         self.assertTrue(known[Fact.ENVELOPE].startswith(b'(NIL "a note" (("Ann" NIL "ann" "example.org"))'))
-
-    async def test_flags_are_set_added_and_removed(self) -> None:
-        inbox = await self._inbox(NOTE)
-        for mode, flags, expected in (
-            (StoreMode.ADD, {SEEN, FLAGGED}, {SEEN, FLAGGED}),
-            (StoreMode.REMOVE, {SEEN, DELETED}, {FLAGGED}),
-            (StoreMode.SET, {"$Junk"}, {"$Junk"}),
-        ):
-            self.assertEqual(list(await inbox.store_flags([1, 7], mode, frozenset(flags))), [])
-            self.assertEqual(list((await inbox.entries()).entries.flags), [frozenset(expected)])
-        self.assertEqual((await inbox.state()).unseen, 1)
-
-    async def test_unseen_is_counted_right(self) -> None:
-        inbox = await self._inbox(NOTE, SECOND, NOTE)
-        await inbox.store_flags([1, 2], StoreMode.ADD, frozenset({SEEN}))
-        self.assertEqual((await inbox.state()).unseen, 1)
-        await inbox.expunge([2, 3], only_deleted=False)
-        self.assertEqual((await inbox.state()).unseen, 0)
-        await inbox.store_flags([1], StoreMode.REMOVE, frozenset({SEEN}))
-        self.assertEqual((await inbox.state()).unseen, 1)
-
-    async def test_too_many_or_too_long_keywords_are_refused_and_change_nothing(self) -> None:
-        inbox = await self._inbox(NOTE)
-        await self._raises(errors.BadFlags, inbox.store_flags([1], StoreMode.ADD, frozenset({"k" * 1000})))
-        many = frozenset(f"k{number}" for number in range(1000))
-        await self._raises(errors.BadFlags, inbox.store_flags([1], StoreMode.ADD, many))
-        await self._raises(errors.BadFlags, inbox.append(NOTE, many, None))
-        self.assertEqual(list((await inbox.entries()).entries.flags), [frozenset()])
-
-    async def test_a_change_that_changes_nothing_gives_no_new_mod_sequence(self) -> None:
-        inbox = await self._inbox(NOTE)
-        before = await inbox.state()
-        await inbox.store_flags([1], StoreMode.REMOVE, frozenset({SEEN}))
-        self.assertEqual(await inbox.state(), before)
-
-    async def test_messages_changed_since_are_left_alone(self) -> None:
-        inbox = await self._inbox(NOTE, SECOND)
-        since = (await inbox.state()).highestmodseq
-        if not since:
-            return
-        await inbox.store_flags([2], StoreMode.ADD, frozenset({SEEN}))
-        self.assertEqual(list(await inbox.store_flags([1, 2], StoreMode.ADD, frozenset({FLAGGED}), since)), [2])
-        flags = list((await inbox.entries()).entries.flags)
-        self.assertEqual(flags, [frozenset({FLAGGED}), frozenset({SEEN})])
 
     async def test_only_messages_marked_deleted_go(self) -> None:
         inbox = await self._inbox(NOTE, SECOND, NOTE)

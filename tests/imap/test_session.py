@@ -500,6 +500,66 @@ def test_a_client_is_not_told_of_expunges_while_numbers_must_stay() -> None:
     )
 
 
+def test_changes_of_many_messages_reach_the_other_client() -> None:
+    world = World()
+    world.append(*"abcd")
+    world.play(
+        selected("1", 4)
+        + selected("2", 4, recent=0)
+        + """
+        C1: c STORE 1:* +FLAGS.SILENT (\\Seen)
+        S1: c OK Done
+        C2: c NOOP
+        S2: * 1 FETCH (FLAGS (\\Seen))
+        S2: * 2 FETCH (FLAGS (\\Seen))
+        S2: * 3 FETCH (FLAGS (\\Seen))
+        S2: * 4 FETCH (FLAGS (\\Seen))
+        S2: c OK Done
+        C2: d STORE 2,4 FLAGS ($x)
+        S2: * 2 FETCH (FLAGS ($x))
+        S2: * 4 FETCH (FLAGS ($x))
+        S2: d OK Done
+        C1: d UID STORE 1:3 -FLAGS.SILENT (\\Seen)
+        S1: * 2 FETCH (FLAGS ($x \\Recent))
+        S1: * 4 FETCH (FLAGS ($x \\Recent))
+        S1: d OK Done
+        C2: e NOOP
+        S2: * 1 FETCH (FLAGS ())
+        S2: * 3 FETCH (FLAGS ())
+        S2: e OK Done
+        """
+    )
+
+
+def test_flags_are_told_of_messages_that_are_still_there() -> None:
+    world = World()
+    world.append(*"abc")
+    world.play(
+        selected("1", 3)
+        + selected("2", 3, recent=0)
+        + """
+        C1: c STORE 2 +FLAGS.SILENT \\Deleted
+        S1: c OK Done
+        C1: d EXPUNGE
+        S1: * 2 EXPUNGE
+        S1: d OK Done
+        C2: c STORE 1:3 -FLAGS (\\Deleted)
+        S2: * 1 FETCH (FLAGS ())
+        S2: * 3 FETCH (FLAGS ())
+        S2: c OK Done
+        C2: d STORE 1:2 +FLAGS.SILENT (\\Seen)
+        S2: d OK Done
+        C2: e NOOP
+        S2: * 2 EXPUNGE
+        S2: e OK Done
+        C2: f FETCH 1:2 (UID FLAGS)
+        S2: * 1 FETCH (UID 1 FLAGS (\\Seen))
+        S2: * 2 FETCH (UID 3 FLAGS ())
+        S2: f OK Done
+        """
+    )
+
+
 def test_new_mail_is_told_at_once_while_idle() -> None:
     world = World()
     player = world.play(selected() + "C: c IDLE\nS: + idling")
@@ -586,6 +646,12 @@ def test_condstore() -> None:
         S: Body of b.
         S:  FLAGS (\\Flagged \\Seen \\Recent) MODSEQ (6))
         S: f OK Done
+        C: g STORE 1:2 (UNCHANGEDSINCE 3) FLAGS ()
+        S: g OK [MODIFIED 1:2] Some messages have changed since
+        C: g UID STORE 1:* (UNCHANGEDSINCE 6) FLAGS.SILENT ()
+        S: * 1 FETCH (UID 1 MODSEQ (7))
+        S: * 2 FETCH (UID 2 MODSEQ (7))
+        S: g OK Done
         C: g SELECT INBOX (FROB)
         S: g BAD SELECT: an unknown parameter of SELECT
         C: h STORE 1 (FROB 1) FLAGS ()

@@ -8,8 +8,8 @@ from attrs import frozen
 
 from mailframe import flagsets
 from mailframe.errors import NoSuchMailbox
-from mailframe.imap import writing
 from mailframe.imap.extension import SELECTED, Command, Run, Vocabulary
+from mailframe.imap.fetching import Rows
 from mailframe.imap.grammar import BadSyntax, Cursor
 from mailframe.imap.responses import Status, no, ok
 from mailframe.imap.sequence_set import SequenceSet, format_set
@@ -63,56 +63,33 @@ def _store(by_uid: bool) -> Run:
         view = session.writable()
         if arguments.unchanged_since is not None:
             session.turn_condstore_on()
-        uids = view.rows(view.positions(arguments.numbers, by_uid)).uids
+        positions = view.positions(arguments.numbers, by_uid)
+        before = view.rows(positions)
         # What the client did not know of before it will still have to be told.
-        told_before = view.pending
-        before = view.flags_of(uids)
-        refused = await view.model.mailbox.store_flags(uids, arguments.mode, arguments.flags, arguments.unchanged_since)
+        untold = view.pending
+        refused = await view.model.mailbox.store_flags(
+            before.uids, arguments.mode, arguments.flags, arguments.unchanged_since
+        )
         await view.model.follow()
-        _tell(session, view, arguments, [uid for uid in uids if uid not in set(refused)], before, told_before, by_uid)
+        after = view.rows(positions)
+        told = after.without(view.gone.union(refused))
+        if arguments.silent:
+            told = told.without(untold | _changed_by_others(arguments, before, after))
+        view.forget_change(told.uids)
+        if told.uids and (view.condstore or not arguments.silent):
+            session.wire.write(told.lines(by_uid or view.condstore, not arguments.silent, view.condstore))
         return _stored(view, refused, by_uid)
 
     return store
 
 
-def _tell(
-    session: Session,
-    view: View,
-    arguments: Store,
-    uids: Sequence[int],
-    before: dict[int, FlagSet],
-    told_before: frozenset[int],
-    by_uid: bool,
-) -> None:
-    after = view.flags_of(uids)
-    # Another session may have changed the same message at the same time: that change is not the client's own.
-    own = [
-        uid
-        for uid in after
-        if uid in before
-        and uid not in told_before
-        and after[uid] == flagsets.changed(before[uid], arguments.mode, arguments.flags)
-    ]
-    view.forget_change(own if arguments.silent else list(after))
-    if arguments.silent and not view.condstore:
-        return
-    wanted = own if arguments.silent else list(after)
-    numbers = [number for uid in wanted if (number := view.number(uid)) is not None]
-    if not numbers:
-        return
-    rows = view.rows([range(number - 1, number) for number in numbers])
-    labels: list[bytes] = []
-    columns: list[Sequence[object]] = []
-    if by_uid or view.condstore:
-        labels.append(b"UID %d")
-        columns.append(rows.uids)
-    if not arguments.silent:
-        labels.append(b"FLAGS (%b)")
-        columns.append(rows.flag_lists())
-    if view.condstore:
-        labels.append(b"MODSEQ (%d)")
-        columns.append(rows.modseqs)
-    session.wire.write(writing.fetch_lines(rows.numbers, labels, columns))
+def _changed_by_others(arguments: Store, before: Rows, after: Rows) -> frozenset[int]:
+    """Return the UIDs of messages that another session has changed at the same time: what they are is news."""
+    outcomes = {flags: flagsets.changed(flags, arguments.mode, arguments.flags) for flags in set(before.flags)}
+    expected = [outcomes[flags] for flags in before.flags]
+    if expected == after.flags:
+        return frozenset()
+    return frozenset(uid for uid, own, now in zip(after.uids, expected, after.flags, strict=True) if own != now)
 
 
 def _stored(view: View, refused: Sequence[int], by_uid: bool) -> Status:

@@ -148,6 +148,7 @@ def drop_messages(connection: Writer, mailbox: int) -> list[str]:
     messages = [message for (message,) in connection.execute("SELECT message FROM item WHERE mailbox = ?", (mailbox,))]
     connection.execute("DELETE FROM item WHERE mailbox = ?", (mailbox,))
     connection.execute("DELETE FROM expunged WHERE mailbox = ?", (mailbox,))
+    connection.execute("DELETE FROM flag_change WHERE mailbox = ?", (mailbox,))
     return release(connection, messages)
 
 

@@ -1,14 +1,12 @@
-"""The transactions that change what a mailbox holds; they are given the writing connection."""
+"""The transactions that change which messages a mailbox holds; they are given the writing connection."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from attrs import frozen
-
 from mailframe import flagsets
 from mailframe.errors import NoSuchMailbox
-from mailframe.interfaces import DELETED, SEEN, Copied, FlagSet, StoreMode
+from mailframe.interfaces import DELETED, SEEN, Copied
 from mailframe.sqlite.database import Writer
 from mailframe.store.sqlite.forgetting import remember
 from mailframe.store.sqlite.inserting import release
@@ -16,9 +14,7 @@ from mailframe.store.sqlite.inserting import release
 _IN_RANGE = (
     "SELECT uid, flags, modseq, message, internal_date FROM item WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid"
 )
-_NEXT_MODSEQ = (
-    "UPDATE mailbox SET modseq = modseq + 1, unseen = unseen + ? WHERE id = ? AND selectable RETURNING modseq"
-)
+_NEXT_MODSEQ = "UPDATE mailbox SET modseq = modseq + 1 WHERE id = ? AND selectable RETURNING modseq"
 
 
 def _rows(connection: Writer, mailbox: int, uids: Sequence[int]) -> Iterable[tuple[int, str, int, int, int]]:
@@ -33,46 +29,15 @@ def _rows(connection: Writer, mailbox: int, uids: Sequence[int]) -> Iterable[tup
     return [row for row in found if row[0] in wanted]
 
 
-def _next_modseq(connection: Writer, mailbox: int, unseen: int = 0) -> int:
-    for (modseq,) in connection.execute(_NEXT_MODSEQ, (unseen, mailbox)):
+def next_modseq(connection: Writer, mailbox: int) -> int:
+    """
+    Count a change, and return its mod-sequence.
+
+    @raise mailframe.errors.NoSuchMailbox: the mailbox is gone.
+    """
+    for (modseq,) in connection.execute(_NEXT_MODSEQ, (mailbox,)):
         return int(modseq)
     raise NoSuchMailbox("The mailbox is gone")
-
-
-@frozen
-class FlagChange:
-    """One STORE."""
-
-    mailbox: int
-    uids: Sequence[int]
-    mode: StoreMode
-    flags: FlagSet
-    unchanged_since: int | None
-
-    def run(self, connection: Writer) -> list[int]:
-        """
-        Change the flags that really change; all get one new mod-sequence.
-
-        @return: the UIDs left alone because they changed since.
-        """
-        refused, changes, unseen = [], [], 0
-        for uid, before_text, modseq, _message, _date in _rows(connection, self.mailbox, self.uids):
-            if self.unchanged_since is not None and modseq > self.unchanged_since:
-                refused.append(uid)
-                continue
-            before = flagsets.parsed(before_text)
-            after = flagsets.changed(before, self.mode, self.flags)
-            if after != before:
-                flagsets.checked(after)
-                changes.append((flagsets.text(after), uid))
-                unseen += (SEEN in before) - (SEEN in after)
-        if changes:
-            modseq = _next_modseq(connection, self.mailbox, unseen)
-            connection.executemany(
-                "UPDATE item SET flags = ?, modseq = ? WHERE mailbox = ? AND uid = ?",
-                [(after_text, modseq, self.mailbox, uid) for after_text, uid in changes],
-            )
-        return refused
 
 
 def expunge(connection: Writer, mailbox: int, uids: Sequence[int], only_deleted: bool) -> tuple[list[int], list[str]]:
@@ -80,7 +45,7 @@ def expunge(connection: Writer, mailbox: int, uids: Sequence[int], only_deleted:
     rows = [row for row in _rows(connection, mailbox, uids) if not only_deleted or DELETED in flagsets.parsed(row[1])]
     if not rows:
         return [], []
-    modseq = _next_modseq(connection, mailbox)
+    modseq = next_modseq(connection, mailbox)
     unseen = sum(SEEN not in flagsets.parsed(row[1]) for row in rows)
     connection.execute(
         "UPDATE mailbox SET messages = messages - ?, unseen = unseen - ? WHERE id = ?", (len(rows), unseen, mailbox)

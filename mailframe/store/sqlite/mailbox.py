@@ -27,7 +27,8 @@ from mailframe.interfaces import (
 )
 from mailframe.spool import Message
 from mailframe.sqlite.database import Writer
-from mailframe.store.sqlite import changing
+from mailframe.store.sqlite import changing, history
+from mailframe.store.sqlite.flagging import FlagChange, FlagsStored
 from mailframe.store.sqlite.forgetting import FORGOTTEN
 from mailframe.store.sqlite.inserting import Insertion, Prepared, append_all, stored
 from mailframe.store.sqlite.kept import Kept
@@ -41,7 +42,6 @@ INLINE_OCTETS = 512 * 1024
 
 _STATE = "SELECT uidvalidity, uidnext, modseq, messages, unseen, recent FROM mailbox WHERE id = ? AND selectable"
 _ENTRIES = "SELECT uid, flags, modseq FROM item WHERE mailbox = ? ORDER BY uid"
-_CHANGED = "SELECT uid, flags, modseq FROM item INDEXED BY item_modseq WHERE mailbox = ? AND modseq > ? ORDER BY uid"
 _EXPUNGED = "SELECT uid FROM expunged WHERE mailbox = ? AND modseq > ? ORDER BY uid"
 _READ = "SELECT c.head, c.body, c.file FROM item i JOIN content c ON c.id = i.message WHERE i.mailbox = ? AND i.uid = ?"
 _COLUMNS = {
@@ -104,8 +104,12 @@ class SQLiteMailbox:
         state = _state(read(_STATE, (number,)))
         if state.highestmodseq == since:
             return Changes(state, Entries((), (), ()), ())
-        entries = _entries(read(_CHANGED, (number, since)))
+        if reflagging := self.kept.just_stored.between(number, since, state.highestmodseq):
+            return Changes(state, Entries((), (), ()), (), reflagging)
+        if not history.is_remembered(state, since):
+            return None
         gone = [uid for (uid,) in read(_EXPUNGED, (number, since))]
+        entries = _entries(history.since(read, number, state, since))
         return None if FORGOTTEN in gone else Changes(state, entries, gone)
 
     async def facts(self, uids: Sequence[int], wanted: Sequence[Fact]) -> Sequence[tuple[Any, ...]]:
@@ -168,8 +172,8 @@ class SQLiteMailbox:
     ) -> Sequence[int]:
         """Change flags."""
         flagsets.checked(flags)
-        change = changing.FlagChange(self.number, uids, mode, flags, unchanged_since)
-        return await self.kept.database.write(change.run, self._changed, quick=_is_quick(uids))
+        change = FlagChange(self.number, uids, mode, flags, unchanged_since)
+        return (await self.kept.database.write(change.run, self._flags_stored, quick=_is_quick(uids))).refused
 
     async def expunge(self, uids: Sequence[int], only_deleted: bool = True) -> Sequence[int]:
         """Remove messages."""
@@ -218,6 +222,11 @@ class SQLiteMailbox:
 
     def _changed(self, _result: object) -> None:
         self.kept.watchers.notify((self.number,))
+
+    def _flags_stored(self, stored: FlagsStored) -> None:
+        if stored.modseq:
+            self.kept.just_stored = stored
+            self._changed(stored)
 
     def _same_store(self, target: IMailbox) -> SQLiteMailbox:
         if not isinstance(target, SQLiteMailbox) or target.kept is not self.kept:
