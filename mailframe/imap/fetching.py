@@ -11,7 +11,7 @@ from mailframe.errors import NoSuchMessage
 from mailframe.imap import writing
 from mailframe.imap.fetch_items import FactItem, FetchItem, FetchRequest, FlagsItem, ModseqItem, SectionItem, UidItem
 from mailframe.interfaces import Entries, Fact, FlagSet, IMailbox
-from mailframe.message import headers, outline, sections
+from mailframe.message import outline, sections, selecting
 from mailframe.net.conversation import ConnectionGone
 from mailframe.store import fallback
 
@@ -163,25 +163,21 @@ def _column(item: FetchItem, rows: Rows, facts: dict[Fact, Sequence[Any]]) -> tu
     if isinstance(item, ModseqItem):
         return b"MODSEQ (%d)", rows.modseqs
     if isinstance(item, SectionItem):
-        return writing.escaped(item.label) + b" %b", [_header_answer(item, head) for head in facts[Fact.HEAD]]
+        return writing.escaped(item.label) + b" %b", _header_answers(item, facts[Fact.HEAD])
     column = facts[item.fact]
     if item.fact is Fact.INTERNAL_DATE:
         return item.label + b" %b", list(map(writing.date_time, column))
     return item.label + (b" %d" if item.fact is Fact.SIZE else b" %b"), column
 
 
-def _header_answer(item: SectionItem, head: bytes) -> bytes:
-    return _literal(_cut(_selected(item, head), item.partial))
-
-
-def _selected(item: SectionItem, head: bytes) -> bytes:
-    if item.section.text not in _HEADER_FIELDS:
-        return head
-    return headers.select(head, item.section.names, invert=item.section.text == b"HEADER.FIELDS.NOT")
-
-
-def _cut(data: bytes, partial: tuple[int, int] | None) -> bytes:
-    return data if partial is None else data[partial[0] : partial[0] + partial[1]]
+def _header_answers(item: SectionItem, heads: Sequence[bytes]) -> list[bytes]:
+    if item.section.text in _HEADER_FIELDS:
+        select = selecting.selector(item.section.names, item.section.text == b"HEADER.FIELDS.NOT")
+        heads = list(map(select, heads))
+    if item.partial is not None:
+        start, length = item.partial
+        heads = [head[start : start + length] for head in heads]
+    return list(map(_literal, heads))
 
 
 def _literal(data: bytes) -> bytes:
@@ -241,12 +237,12 @@ async def _small(
     if span is not None:
         return _literal(await mailbox.read(uid, *span))
     if not item.section.path and item.section.text in _HEADER_FIELDS:
-        return _header_answer(item, facts[Fact.HEAD])
+        return _header_answers(item, [facts[Fact.HEAD]])[0]
     found = _located(item, facts)
     if found is None:
         return b"NIL"
     # HEADER.FIELDS of an embedded message: its header must be read to be searched.
-    return _header_answer(item, await mailbox.read(uid, *found))
+    return _header_answers(item, [await mailbox.read(uid, *found)])[0]
 
 
 def _located(item: SectionItem, facts: dict[Fact, Any]) -> tuple[int, int] | None:
