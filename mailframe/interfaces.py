@@ -148,6 +148,8 @@ class Fact(enum.Enum):
     """bytes: where its parts are (L{mailframe.message.outline})."""
     HEAD = "head"
     """bytes: the header with its empty line."""
+    WHOLE = "whole"
+    """bytes or None: all octets of the message; C{None} of one that is better read alone."""
     SENT = "sent"
     """int or None: the Date field, seconds since the epoch, UTC."""
     SUBJECT = "subject"

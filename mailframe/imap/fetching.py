@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -10,7 +10,7 @@ from attrs import frozen
 from mailframe.errors import NoSuchMessage
 from mailframe.imap import writing
 from mailframe.imap.fetch_items import FactItem, FetchItem, FetchRequest, FlagsItem, ModseqItem, SectionItem, UidItem
-from mailframe.interfaces import Entries, Fact, FlagSet, IMailbox
+from mailframe.interfaces import Entries, Fact, FlagSet, IDigested, IMailbox
 from mailframe.message import outline, sections, selecting
 from mailframe.net.conversation import ConnectionGone
 from mailframe.store import fallback
@@ -19,6 +19,8 @@ ROWS = 2000
 """Messages answered between two looks at whether the client reads, and at who else is waiting."""
 BODIES = 100
 """The same where octets of messages are read."""
+FEW = 4
+"""Messages up to which the answer goes out together with the end of the command: what is sent twice costs twice."""
 PIECE = 256 * 1024
 """Octets of a big message in memory at a time."""
 
@@ -105,48 +107,66 @@ async def fetch(request: FetchRequest, mailbox: IMailbox, rows: Rows, sink: Sink
 
     @return: whether all of them still existed; those that did not are passed over (RFC 2180 section 4.1.2).
     """
-    wanted = _facts(request.items)
-    single = any(isinstance(item, SectionItem) and item.section.text not in _HEADER_FIELDS for item in request.items)
-    step = BODIES if single else ROWS
+    wanted = _facts(request.items, IDigested.providedBy(mailbox))
+    reads = any(isinstance(item, SectionItem) and _source(item) is not Fact.HEAD for item in request.items)
+    step = BODIES if reads else ROWS
     complete = True
     for start in range(0, len(rows.uids), step):
         chunk = rows.slice(start, start + step)
-        facts: Sequence[tuple[Any, ...]] = ()
+        facts: Sequence[tuple[Any, ...]] = [(uid,) for uid in chunk.uids]
         if wanted:
             facts = await fallback.facts(mailbox, chunk.uids, wanted)
             complete = complete and len(facts) == len(chunk.uids)
             chunk = chunk.only([row[0] for row in facts])
-        if single:
-            facts = facts or [(uid,) for uid in chunk.uids]
+        columns = dict(zip(wanted, list(zip(*facts, strict=True))[1:], strict=False))
+        if reads and not all(_is_known(item, columns) for item in request.items):
             complete = await _bodies(request, mailbox, chunk, facts, wanted, sink) and complete
-        elif chunk.uids:
-            columns = list(zip(*facts, strict=True))[1:]
-            sink.write(_bulk(request, chunk, dict(zip(wanted, columns, strict=True))))
-        await sink.drained()
+        elif facts:
+            sink.write(_bulk(request, chunk, columns))
+        if len(rows.uids) > FEW:
+            await sink.drained()
     return complete
 
 
-def _facts(items: Sequence[FetchItem]) -> list[Fact]:
+def _facts(items: Sequence[FetchItem], digested: bool) -> list[Fact]:
     """Return what the store must tell for these items, each once."""
     wanted: dict[Fact, None] = {}
     for item in items:
         if isinstance(item, FactItem):
             wanted[item.fact] = None
         elif isinstance(item, SectionItem):
-            wanted.update(dict.fromkeys(_section_facts(item)))
+            wanted.update(dict.fromkeys(_section_facts(item, digested)))
     return list(wanted)
 
 
-def _section_facts(item: SectionItem) -> tuple[Fact, ...]:
-    section = item.section
-    if not section.path and section.text in (b"HEADER", *_HEADER_FIELDS):
+def _section_facts(item: SectionItem, digested: bool) -> tuple[Fact, ...]:
+    source = _source(item)
+    if source is Fact.HEAD:
         return (Fact.HEAD,)
-    if not section.path and section.text is None:
-        return (Fact.SIZE,)
-    return (Fact.OUTLINE,)
+    if source is Fact.WHOLE and digested:
+        return (Fact.WHOLE, Fact.SIZE)
+    return (Fact.OUTLINE,) if item.section.path or item.section.text else (Fact.SIZE,)
 
 
-def _bulk(request: FetchRequest, rows: Rows, facts: dict[Fact, Sequence[Any]]) -> bytes:
+def _source(item: SectionItem) -> Fact | None:
+    """Return the fact that a section comes of, if it is known; C{None} means that it must be read from the message."""
+    section = item.section
+    if section.path:
+        return None
+    if section.text is None:
+        return Fact.WHOLE if item.partial is None else None
+    return Fact.HEAD if section.text in (b"HEADER", *_HEADER_FIELDS) else None
+
+
+def _is_known(item: FetchItem, facts: Mapping[Fact, Sequence[Any]]) -> bool:
+    """Whether an item can be answered from the facts about some messages."""
+    if not isinstance(item, SectionItem):
+        return True
+    source = _source(item)
+    return source is not None and None not in facts.get(source, (None,))
+
+
+def _bulk(request: FetchRequest, rows: Rows, facts: Mapping[Fact, Sequence[Any]]) -> bytes:
     labels, columns = [], []
     for item in request.items:
         label, column = _column(item, rows, facts)
@@ -155,7 +175,7 @@ def _bulk(request: FetchRequest, rows: Rows, facts: dict[Fact, Sequence[Any]]) -
     return writing.fetch_lines(rows.numbers, labels, columns)
 
 
-def _column(item: FetchItem, rows: Rows, facts: dict[Fact, Sequence[Any]]) -> tuple[bytes, Sequence[Any]]:
+def _column(item: FetchItem, rows: Rows, facts: Mapping[Fact, Sequence[Any]]) -> tuple[bytes, Sequence[Any]]:
     if isinstance(item, UidItem):
         return b"UID %d", rows.uids
     if isinstance(item, FlagsItem):
@@ -163,21 +183,24 @@ def _column(item: FetchItem, rows: Rows, facts: dict[Fact, Sequence[Any]]) -> tu
     if isinstance(item, ModseqItem):
         return b"MODSEQ (%d)", rows.modseqs
     if isinstance(item, SectionItem):
-        return writing.escaped(item.label) + b" %b", _header_answers(item, facts[Fact.HEAD])
+        source = _source(item)
+        assert source is not None, "what must be read is read one by one"
+        return writing.escaped(item.label) + b" %b", _literals(item, facts[source])
     column = facts[item.fact]
     if item.fact is Fact.INTERNAL_DATE:
         return item.label + b" %b", list(map(writing.date_time, column))
     return item.label + (b" %d" if item.fact is Fact.SIZE else b" %b"), column
 
 
-def _header_answers(item: SectionItem, heads: Sequence[bytes]) -> list[bytes]:
+def _literals(item: SectionItem, texts: Sequence[bytes]) -> list[bytes]:
+    """Return sections that are made of headers or whole messages."""
     if item.section.text in _HEADER_FIELDS:
         select = selecting.selector(item.section.names, item.section.text == b"HEADER.FIELDS.NOT")
-        heads = list(map(select, heads))
+        texts = list(map(select, texts))
     if item.partial is not None:
         start, length = item.partial
-        heads = [head[start : start + length] for head in heads]
-    return list(map(_literal, heads))
+        texts = [text[start : start + length] for text in texts]
+    return list(map(_literal, texts))
 
 
 def _literal(data: bytes) -> bytes:
@@ -208,13 +231,14 @@ async def _bodies(
 async def _one(request: FetchRequest, mailbox: IMailbox, row: Rows, facts: dict[Fact, Any], sink: Sink) -> None:
     """Answer for one message; nothing is written before its first octets are there."""
     uid = row.uids[0]
+    columns = {fact: (value,) for fact, value in facts.items()}
     pieces = [b"* %d FETCH (" % row.numbers[0]]
     separator = b""
     for item in request.items:
         pieces.append(separator)
         separator = b" "
-        if not isinstance(item, SectionItem):
-            label, column = _column(item, row, {fact: (value,) for fact, value in facts.items()})
+        if not isinstance(item, SectionItem) or _is_known(item, columns):
+            label, column = _column(item, row, columns)
             pieces.append(label % column[0])
             continue
         pieces.append(item.label + b" ")
@@ -236,13 +260,11 @@ async def _small(
     """Return a section as NIL or literal; the partial is applied already where there is a span."""
     if span is not None:
         return _literal(await mailbox.read(uid, *span))
-    if not item.section.path and item.section.text in _HEADER_FIELDS:
-        return _header_answers(item, [facts[Fact.HEAD]])[0]
     found = _located(item, facts)
     if found is None:
         return b"NIL"
     # HEADER.FIELDS of an embedded message: its header must be read to be searched.
-    return _header_answers(item, [await mailbox.read(uid, *found)])[0]
+    return _literals(item, [await mailbox.read(uid, *found)])[0]
 
 
 def _located(item: SectionItem, facts: dict[Fact, Any]) -> tuple[int, int] | None:
@@ -250,8 +272,6 @@ def _located(item: SectionItem, facts: dict[Fact, Any]) -> tuple[int, int] | Non
     section = item.section
     if not section.path and section.text is None:
         return 0, facts[Fact.SIZE]
-    if not section.path and section.text == b"HEADER":
-        return 0, len(facts[Fact.HEAD])
     return sections.locate(outline.load(facts[Fact.OUTLINE]), section)
 
 

@@ -62,10 +62,10 @@ async def facts(mailbox: IMailbox, uids: Sequence[int], wanted: Sequence[Fact]) 
 def _computed(data: bytes, wanted: Sequence[Fact], known: Mapping[Fact, Any]) -> dict[Fact, Any]:
     head, body = headers.split(data)
     missing = [fact for fact in wanted if fact not in known]
-    answers: dict[Fact, Any] = {Fact.HEAD: head} if Fact.HEAD in missing else {}
-    if any(fact is not Fact.HEAD for fact in missing):
+    answers: dict[Fact, Any] = {Fact.HEAD: head, Fact.WHOLE: data}
+    if digested := [fact for fact in missing if fact not in answers]:
         all_of_it = digest(head, body)
-        answers.update({fact: DIGESTED[fact](all_of_it) for fact in missing if fact is not Fact.HEAD})
+        answers.update({fact: DIGESTED[fact](all_of_it) for fact in digested})
     return answers
 
 

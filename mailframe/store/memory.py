@@ -211,6 +211,8 @@ class MemoryMailbox:
 def _fact(item: _Item, fact: Fact) -> Any:
     if fact is Fact.INTERNAL_DATE:
         return item.internal_date
+    if fact is Fact.WHOLE:
+        return item.data
     return item.head if fact is Fact.HEAD else DIGESTED[fact](item.digest)
 
 

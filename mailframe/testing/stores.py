@@ -193,6 +193,7 @@ class MailStoreContract(FlagsContract):
         [(uid, *values)] = await fallback.facts(inbox, [1], list(Fact))
         known = dict(zip(Fact, values, strict=True))
         self.assertEqual((uid, known[Fact.SIZE], known[Fact.HEAD]), (1, NOTE.size, NOTE.head))
+        self.assertTrue(known[Fact.WHOLE] in (None, bytes(NOTE)))
         self.assertEqual((known[Fact.SUBJECT], known[Fact.MESSAGE_ID], known[Fact.FROM]), ("a note", None, "ann"))
         self.assertTrue(known[Fact.ENVELOPE].startswith(b'(NIL "a note" (("Ann" NIL "ann" "example.org"))'))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from attrs import define
@@ -35,6 +36,8 @@ from mailframe.store.sqlite.kept import Kept
 
 INLINE_ROWS = 20
 """Messages up to which facts are read in the reactor: that is quicker than asking a thread."""
+WHOLE_OCTETS = 64 * 1024
+"""Messages up to this size are read many at a time."""
 QUICK_ROWS = 20
 """UIDs between the first and the last message of a change up to which it is made in the reactor."""
 INLINE_OCTETS = 512 * 1024
@@ -52,6 +55,7 @@ _COLUMNS = {
     Fact.BODY: "m.body",
     Fact.OUTLINE: "m.outline",
     Fact.HEAD: "c.head",
+    Fact.WHOLE: f"iif(m.size <= {WHOLE_OCTETS}, CAST(c.head || c.body AS BLOB), NULL)",
     Fact.SENT: "m.sent",
     Fact.SUBJECT: "m.subject",
     Fact.BASE_SUBJECT: "m.base_subject",
@@ -116,7 +120,7 @@ class SQLiteMailbox:
         """Return what is known of messages."""
         if not uids:
             return ()
-        sql, number = _facts_query(wanted), self.number
+        sql, number = _facts_query(tuple(wanted)), self.number
         whole = uids[-1] - uids[0] + 1 == len(uids)
         asked = frozenset() if whole else frozenset(uids)
 
@@ -251,9 +255,10 @@ def _entries(rows: Sequence[tuple[Any, ...]]) -> Entries:
     return Entries(uids, list(map(flagsets.parsed, flags)), modseqs)
 
 
-def _facts_query(wanted: Sequence[Fact]) -> str:
+@lru_cache(maxsize=1000)
+def _facts_query(wanted: tuple[Fact, ...]) -> str:
     columns = [_COLUMNS[fact] for fact in wanted]
-    joins = "".join(join for table, join in _JOINS.items() if any(column[0] == table for column in columns))
+    joins = "".join(join for table, join in _JOINS.items() if any(f"{table}." in column for column in columns))
     # Every part of this is a constant of this module.
     return (
         f"SELECT {', '.join(['i.uid', *columns])} FROM item i{joins} "  # noqa: S608 - of constants
