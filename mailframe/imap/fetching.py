@@ -113,7 +113,7 @@ async def fetch(request: FetchRequest, mailbox: IMailbox, rows: Rows, sink: Sink
     complete = True
     for start in range(0, len(rows.uids), step):
         chunk = rows.slice(start, start + step)
-        facts: Sequence[tuple[Any, ...]] = [(uid,) for uid in chunk.uids]
+        facts: Sequence[tuple[Any, ...]] = ()
         if wanted:
             facts = await fallback.facts(mailbox, chunk.uids, wanted)
             complete = complete and len(facts) == len(chunk.uids)
@@ -121,7 +121,7 @@ async def fetch(request: FetchRequest, mailbox: IMailbox, rows: Rows, sink: Sink
         columns = dict(zip(wanted, list(zip(*facts, strict=True))[1:], strict=False))
         if reads and not all(_is_known(item, columns) for item in request.items):
             complete = await _bodies(request, mailbox, chunk, facts, wanted, sink) and complete
-        elif facts:
+        elif chunk.uids:
             sink.write(_bulk(request, chunk, columns))
         if len(rows.uids) > FEW:
             await sink.drained()

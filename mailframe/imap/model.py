@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Protocol
 
 from attrs import define, field
@@ -156,11 +157,13 @@ class Model:
         part = slice(bisect_left(self.uids, change.first), bisect_right(self.uids, change.last))
         before, after = self.flags[part], change.flags
         self.flags[part] = map(after.get, before, before)
-        self.modseqs[part] = [
-            change.modseq if flags in after else modseq
-            for flags, modseq in zip(before, self.modseqs[part], strict=True)
-        ]
-        return [uid for uid, flags in zip(self.uids[part], before, strict=True) if flags in after]
+        if after.keys() >= set(before):
+            self.modseqs[part] = [change.modseq] * len(before)
+            return self.uids[part]
+        changed = [flags in after for flags in before]
+        modseqs = zip(changed, self.modseqs[part], strict=True)
+        self.modseqs[part] = [change.modseq if new else modseq for new, modseq in modseqs]
+        return list(compress(self.uids[part], changed))
 
     def _expunge(self, uids: list[int]) -> None:
         gone = set(uids)

@@ -25,7 +25,8 @@ def selector(names: tuple[bytes, ...], invert: bool) -> Callable[[bytes], bytes]
     find = re.compile(_FIELD % b"|".join(map(re.escape, sorted(possible))), re.IGNORECASE).findall
 
     def select(head: bytes) -> bytes:
-        end = b"" if head.endswith(b"\n") else b"\r\n"
-        return b"\n".join([*find(b"\n%b%b" % (head, end)), b"\r\n"])
+        fields: list[bytes] = find(b"\n" + head if head.endswith(b"\n") else b"\n%b\r\n" % head)
+        fields.append(b"\r\n")
+        return b"\n".join(fields)
 
     return select

@@ -86,7 +86,7 @@ def _store(by_uid: bool) -> Run:
 def _changed_by_others(arguments: Store, before: Rows, after: Rows) -> frozenset[int]:
     """Return the UIDs of messages that another session has changed at the same time: what they are is news."""
     outcomes = {flags: flagsets.changed(flags, arguments.mode, arguments.flags) for flags in set(before.flags)}
-    expected = [outcomes[flags] for flags in before.flags]
+    expected = list(map(outcomes.__getitem__, before.flags))
     if expected == after.flags:
         return frozenset()
     return frozenset(uid for uid, own, now in zip(after.uids, expected, after.flags, strict=True) if own != now)
