@@ -140,14 +140,16 @@ class Model:
 
     def _change(self, uids: Sequence[int], flags: Sequence[FlagSet], modseqs: Sequence[int]) -> Sequence[int]:
         """Take over flags; return the UIDs of the messages that are here."""
-        start = bisect_left(self.uids, uids[0]) if uids else 0
-        together = slice(start, start + len(uids))
-        if self.uids[together] == list(uids):
+        own = self.uids
+        at = bisect_left(own, uids[0]) if uids else 0
+        together = slice(at, at + len(uids))
+        if own[together] == list(uids):
             self.flags[together], self.modseqs[together] = flags, modseqs
             return uids
         changed = []
         for uid, value, modseq in zip(uids, flags, modseqs, strict=True):
-            if (at := self.position(uid)) is not None:
+            at = bisect_left(own, uid, at)
+            if at < len(own) and own[at] == uid:
                 self.flags[at], self.modseqs[at] = value, modseq
                 changed.append(uid)
         return changed

@@ -9,7 +9,7 @@ from operator import itemgetter
 from attrs import frozen
 
 from mailframe import flagsets
-from mailframe.interfaces import SEEN, FlagSet, Reflagging, StoreMode
+from mailframe.interfaces import SEEN, Entries, FlagSet, Reflagging, StoreMode
 from mailframe.sqlite.database import Writer
 from mailframe.store.sqlite import history
 from mailframe.store.sqlite.changing import next_modseq
@@ -34,17 +34,19 @@ class FlagsStored:
 
     @ivar refused: the UIDs left alone because they changed since.
     @ivar modseq: of the change, which is one more than that of the change before; 0 when nothing changed.
-    @ivar reflagging: what changed; C{None} when it is not worth telling, or nothing.
+    @ivar entries: the messages that changed;
+    @ivar reflagging: or what changed.
     """
 
     mailbox: int
     refused: Sequence[int] = ()
     modseq: int = 0
+    entries: Entries = Entries((), (), ())
     reflagging: Reflagging | None = None
 
-    def between(self, mailbox: int, since: int, now: int) -> Reflagging | None:
-        """Return all that happened in a mailbox between two mod-sequences, if it is this."""
-        return self.reflagging if (mailbox, since, now) == (self.mailbox, self.modseq - 1, self.modseq) else None
+    def is_all_between(self, mailbox: int, since: int, now: int) -> bool:
+        """Whether it is all that happened in a mailbox between two mod-sequences."""
+        return (mailbox, since, now) == (self.mailbox, self.modseq - 1, self.modseq)
 
 
 @frozen
@@ -105,7 +107,8 @@ class FlagChange:
             counts[before] = connection.changes()
         self._finish(connection, modseq, self.uids, after, counts)
         sets = {flagsets.parsed(before): flagsets.parsed(text) for before, text in after.items()}
-        return FlagsStored(self.mailbox, (), modseq, Reflagging(self.uids[0], self.uids[-1], sets, modseq))
+        reflagging = Reflagging(self.uids[0], self.uids[-1], sets, modseq)
+        return FlagsStored(self.mailbox, (), modseq, reflagging=reflagging)
 
     def _change_each(self, connection: Writer, refused: Sequence[int]) -> FlagsStored:
         wanted = frozenset(self.uids).difference(refused)
@@ -117,8 +120,10 @@ class FlagChange:
             return FlagsStored(self.mailbox, refused)
         modseq = next_modseq(connection, self.mailbox)
         connection.executemany(_CHANGE, [(text, modseq, self.mailbox, uid) for uid, text in changed])
-        self._finish(connection, modseq, [uid for uid, _text in changed], after, counts)
-        return FlagsStored(self.mailbox, refused, modseq)
+        uids = [uid for uid, _text in changed]
+        self._finish(connection, modseq, uids, after, counts)
+        flags = [flagsets.parsed(text) for _uid, text in changed]
+        return FlagsStored(self.mailbox, refused, modseq, Entries(uids, flags, [modseq] * len(uids)))
 
     def _finish(
         self, connection: Writer, modseq: int, uids: Sequence[int], after: dict[str, str], counts: dict[str, int]

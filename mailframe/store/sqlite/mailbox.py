@@ -108,8 +108,9 @@ class SQLiteMailbox:
         state = _state(read(_STATE, (number,)))
         if state.highestmodseq == since:
             return Changes(state, Entries((), (), ()), ())
-        if reflagging := self.kept.just_stored.between(number, since, state.highestmodseq):
-            return Changes(state, Entries((), (), ()), (), reflagging)
+        stored = self.kept.just_stored
+        if stored.is_all_between(number, since, state.highestmodseq):
+            return Changes(state, stored.entries, (), stored.reflagging)
         if not history.is_remembered(state, since):
             return None
         gone = [uid for (uid,) in read(_EXPUNGED, (number, since))]
@@ -249,10 +250,7 @@ def _state(rows: Sequence[tuple[Any, ...]]) -> MailboxState:
 
 
 def _entries(rows: Sequence[tuple[Any, ...]]) -> Entries:
-    if not rows:
-        return Entries((), (), ())
-    uids, flags, modseqs = zip(*rows, strict=True)
-    return Entries(uids, list(map(flagsets.parsed, flags)), modseqs)
+    return Entries([row[0] for row in rows], [flagsets.parsed(row[1]) for row in rows], [row[2] for row in rows])
 
 
 @lru_cache(maxsize=1000)
