@@ -16,7 +16,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mailframe.errors import NoSuchMailbox
-from mailframe.interfaces import Changes, Entries, FlagSet, IMailbox, MailboxState, Reflagging
+from mailframe.imap.positions import found, without
+from mailframe.interfaces import Changes, FlagSet, IMailbox, MailboxState, Reflagging
 from mailframe.store import fallback
 
 _log = Logger()
@@ -125,7 +126,7 @@ class Model:
     def _apply(self, changes: Changes) -> None:
         self.state = changes.state
         if changes.expunged:
-            self._expunge(list(changes.expunged))
+            self._expunge(changes.expunged)
         entries = changes.entries
         new = bisect_right(entries.uids, self.uids[-1]) if self.uids else 0
         changed = list(self._change(entries.uids[:new], entries.flags[:new], entries.modseqs[:new]))
@@ -167,12 +168,14 @@ class Model:
         self.modseqs[part] = [change.modseq if new else modseq for new, modseq in modseqs]
         return list(compress(self.uids[part], changed))
 
-    def _expunge(self, uids: list[int]) -> None:
-        gone = set(uids)
-        kept = [at for at, uid in enumerate(self.uids) if uid not in gone]
-        if len(kept) == len(self.uids):
+    def _expunge(self, uids: Sequence[int]) -> None:
+        parts = found(uids, self.uids, len(self.uids))
+        if not parts:
             return
-        left = Entries(self.uids, self.flags, self.modseqs).only(kept)
-        self.uids, self.flags, self.modseqs = list(left.uids), list(left.flags), list(left.modseqs)
+        self.uids, self.flags, self.modseqs = (
+            without(self.uids, parts),
+            without(self.flags, parts),
+            without(self.modseqs, parts),
+        )
         for follower in self.followers:
             follower.expunged(uids)

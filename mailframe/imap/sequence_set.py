@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import chain
 
 from attrs import frozen
 
@@ -61,11 +60,6 @@ class SequenceSet:
     def uids(self, most: int) -> list[range]:
         """Return the numbers themselves as ascending ranges, with C{*} as C{most}."""
         return [range(low, high + 1) for low, high in self._resolved(most)]
-
-
-def flat(ranges: Sequence[range]) -> list[int]:
-    """Return what ranges hold, one by one."""
-    return list(chain.from_iterable(ranges))
 
 
 def format_set(numbers: Sequence[int]) -> bytes:

@@ -9,7 +9,8 @@ from attrs import define, field
 
 from mailframe.imap.fetching import Rows
 from mailframe.imap.model import Model
-from mailframe.imap.sequence_set import SequenceSet, flat
+from mailframe.imap.positions import flat, found, without
+from mailframe.imap.sequence_set import SequenceSet
 from mailframe.interfaces import FlagSet
 
 
@@ -112,7 +113,7 @@ class View:
 
     def expunged(self, uids: Sequence[int]) -> None:
         """Messages are gone."""
-        self._gone.update(uid for uid in uids if self.number(uid) is not None)
+        self._gone.update(self._uids[at] for at in flat(self._positions_of(uids)))
         self.forget_change(uids)
 
     def notice(self) -> None:
@@ -157,17 +158,18 @@ class View:
 
     def _expunge(self) -> bytes:
         """Take messages out of the numbering; the highest number first, so that the others keep theirs."""
-        gone = sorted(self._gone, reverse=True)
-        numbers = [number for uid in gone if (number := self.number(uid)) is not None]
+        gone = sorted(self._gone)
+        positions = self._positions_of(gone)
         last = self._uids[self._count - 1]
-        kept = [uid for uid in self._uids[: self._count] if uid not in self._gone]
+        kept = without(self._uids[: self._count], positions)
         self._gone.clear()
         self._uids, self._count = self.model.uids, bisect_right(self.model.uids, last)
         if self._uids[: self._count] != kept:  # a message went that we were not told of: never share a wrong list
             self._uids, self._count = kept, len(kept)
         self._changed.difference_update(gone)
         self._told_recent = min(self._told_recent, self.recent_count)
-        return b"".join(map(b"* %d EXPUNGE\r\n".__mod__, numbers))
+        numbers = [at + 1 for at in reversed(flat(positions))]
+        return b"* %d EXPUNGE\r\n" * len(numbers) % tuple(numbers)
 
     def _add_new(self) -> None:
         uids = self.model.uids
@@ -185,10 +187,6 @@ class View:
         self._changed.clear()
         return self.rows(positions).lines(uids or self.condstore, True, self.condstore) if positions else b""
 
-    def _positions_of(self, uids: list[int]) -> list[range]:
+    def _positions_of(self, uids: Sequence[int]) -> list[range]:
         """Return the positions of messages; those that the client does not know are passed over."""
-        start = bisect_left(self._uids, uids[0], 0, self._count) if uids else 0
-        together = range(start, min(start + len(uids), self._count))
-        if self._uids[together.start : together.stop] == uids:
-            return [together] if together else []
-        return [range(number - 1, number) for uid in uids if (number := self.number(uid))]
+        return found(uids, self._uids, self._count)

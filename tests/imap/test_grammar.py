@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailframe.errors import BadMailboxName
-from mailframe.imap import names, sequence_set, utf7
+from mailframe.imap import names, positions, utf7
 from mailframe.imap.grammar import BadSyntax, Cursor
 from mailframe.imap.limits import Limits
 from mailframe.imap.sequence_set import BadNumber, SequenceSet, format_set
@@ -153,7 +153,7 @@ def test_nothing_but_bad_syntax_is_raised(text: bytes) -> None:
     ],
 )
 def test_numbers_mean_positions(ranges: Any, count: int, expected: list[int]) -> None:
-    assert sequence_set.flat(SequenceSet(ranges).positions(count)) == expected
+    assert positions.flat(SequenceSet(ranges).positions(count)) == expected
 
 
 def test_numbers_beyond_the_last_message_are_the_clients_fault() -> None:
@@ -164,8 +164,8 @@ def test_numbers_beyond_the_last_message_are_the_clients_fault() -> None:
 
 def test_uids_that_do_not_exist_are_passed_over() -> None:
     uids = [3, 5, 9]
-    assert sequence_set.flat(SequenceSet(((1, 4), (9, 0))).positions_of_uids(uids)) == [0, 2]
-    assert sequence_set.flat(SequenceSet(((20, 0),)).positions_of_uids(uids)) == [2]
+    assert positions.flat(SequenceSet(((1, 4), (9, 0))).positions_of_uids(uids)) == [0, 2]
+    assert positions.flat(SequenceSet(((20, 0),)).positions_of_uids(uids)) == [2]
     assert SequenceSet(((1, 0),)).positions_of_uids([]) == []
     assert [list(part) for part in SequenceSet(((2, 3), (5, 0))).uids(6)] == [[2, 3], [5, 6]]
 

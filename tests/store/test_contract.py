@@ -138,6 +138,27 @@ class _SQLiteTests(MailStoreContract):
         assert os.listdir(folder) == []
         assert os.listdir(store.spool.directory) == []
 
+    async def test_a_message_that_a_mailbox_holds_several_times_goes_with_the_last(self) -> None:
+        store = await self.make_store()
+        folder = os.path.join(store.directory, "messages")
+        writer = store.spool.begin()
+        writer.write(b"Subject: big\r\n\r\n" + b"x" * 300_000)
+        message = writer.finish()
+        inbox = await (await store.open("ann@example.org")).mailbox("INBOX")
+        await inbox.append(message, frozenset(), None)
+        message.discard()
+        await inbox.append(NOTE, frozenset(), None)
+        for _twice in range(2):
+            await inbox.copy([1, 2], inbox)
+        await inbox.expunge([1, 3, 6], only_deleted=False)
+        assert list((await inbox.entries()).entries.uids) == [2, 4, 5]
+        assert (await inbox.read(5, 300_000), await inbox.read(2)) == (b"x" * 16, bytes(NOTE))
+        assert len(os.listdir(folder)) == 1
+        await inbox.expunge([2, 4, 5], only_deleted=False)
+        assert os.listdir(folder) == []
+        for table in ("message", "content", "item"):
+            assert store._kept.database.read(f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608 - of constants
+
     async def test_unknown_accounts_are_refused_unless_any_will_do(self) -> None:
         store = await self.make_store()
         await self._raises(errors.NoSuchAccount, store.open("eve@example.org"))

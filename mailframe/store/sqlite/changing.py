@@ -51,9 +51,18 @@ def expunge(connection: Writer, mailbox: int, uids: Sequence[int], only_deleted:
         "UPDATE mailbox SET messages = messages - ?, unseen = unseen - ? WHERE id = ?", (len(rows), unseen, mailbox)
     )
     gone = [row[0] for row in rows]
-    connection.executemany("DELETE FROM item WHERE mailbox = ? AND uid = ?", [(mailbox, uid) for uid in gone])
+    _delete(connection, mailbox, gone)
     remember(connection, mailbox, modseq, gone)
     return gone, release(connection, [row[3] for row in rows])
+
+
+def _delete(connection: Writer, mailbox: int, uids: Sequence[int]) -> None:
+    between = mailbox, uids[0], uids[-1]
+    [(count,)] = connection.execute("SELECT count(*) FROM item WHERE mailbox = ? AND uid BETWEEN ? AND ?", between)
+    if count == len(uids):
+        connection.execute("DELETE FROM item WHERE mailbox = ? AND uid BETWEEN ? AND ?", between)
+    else:
+        connection.executemany("DELETE FROM item WHERE mailbox = ? AND uid = ?", [(mailbox, uid) for uid in uids])
 
 
 def copy(connection: Writer, mailbox: int, uids: Sequence[int], target: int) -> Copied:

@@ -28,6 +28,7 @@ _COUNT = (
     "WHERE id = ?3"
 )
 _ITEM = "INSERT INTO item (mailbox, uid, message, flags, internal_date, modseq) VALUES (?, ?, ?, ?, ?, ?)"
+_FILE = "SELECT file FROM content WHERE id = ? AND file IS NOT NULL"
 
 QUICK_OCTETS = 64 * 1024
 """Octets of a message in the database up to which the reactor inserts it, in tens of microseconds."""
@@ -167,10 +168,10 @@ def _count(connection: Writer, mailbox: int, new: Sequence[tuple[int, FlagSet]])
 
 def release(connection: Writer, messages: Sequence[int]) -> list[str]:
     """Drop one reference to each message; return the files of those that nobody holds any more."""
-    connection.executemany("UPDATE message SET refs = refs - 1 WHERE id = ?", [(number,) for number in messages])
-    files = []
-    for number in set(messages):
-        if list(connection.execute("DELETE FROM message WHERE id = ? AND refs <= 0 RETURNING 1", (number,))):
-            gone = connection.execute("DELETE FROM content WHERE id = ? RETURNING file", (number,))
-            files += [file for (file,) in gone if file is not None]
+    rows = [(number,) for number in messages]
+    connection.executemany("UPDATE message SET refs = refs - 1 WHERE id = ?", rows)
+    gone = set(connection.executemany("SELECT id FROM message WHERE id = ? AND refs <= 0", rows))
+    files = [file for (file,) in connection.executemany(_FILE, gone)]
+    connection.executemany("DELETE FROM message WHERE id = ?", gone)
+    connection.executemany("DELETE FROM content WHERE id = ?", gone)
     return files
