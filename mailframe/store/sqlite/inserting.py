@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -168,9 +169,12 @@ def _count(connection: Writer, mailbox: int, new: Sequence[tuple[int, FlagSet]])
 
 def release(connection: Writer, messages: Sequence[int]) -> list[str]:
     """Drop one reference to each message; return the files of those that nobody holds any more."""
-    rows = [(number,) for number in messages]
-    connection.executemany("UPDATE message SET refs = refs - 1 WHERE id = ?", rows)
-    gone = set(connection.executemany("SELECT id FROM message WHERE id = ? AND refs <= 0", rows))
+    dropped = Counter(messages)
+    refs = connection.executemany("SELECT id, refs FROM message WHERE id = ?", [(number,) for number in dropped])
+    held = {number: count - dropped[number] for number, count in refs}
+    gone = [(number,) for number, left in held.items() if left <= 0]
+    kept = [(left, number) for number, left in held.items() if left > 0]
+    connection.executemany("UPDATE message SET refs = ? WHERE id = ?", kept)
     files = [file for (file,) in connection.executemany(_FILE, gone)]
     connection.executemany("DELETE FROM message WHERE id = ?", gone)
     connection.executemany("DELETE FROM content WHERE id = ?", gone)
