@@ -178,12 +178,35 @@ def test_a_change_of_all_messages_is_told_without_reading_them(data: SQLite, inb
     store(inbox, [3], FLAGGED)
     model = now(Model.of(inbox))
     since = now(inbox.state()).highestmodseq
-    assert reads(data, lambda: store(inbox, range(1, 11), SEEN)) == 2 * len(["state"])
+    assert reads(data, lambda: store(inbox, range(1, 11), SEEN)) == len(["state", "whether to write", "state"])
     told = now(inbox.changes(since))
     seen = {frozenset(): frozenset({SEEN}), frozenset({FLAGGED}): frozenset({FLAGGED, SEEN})}
     assert told.reflagging == Reflagging(1, 10, seen, since + 1)
     assert (model.flags[1:3], model.modseqs[1:3]) == (list(seen.values()), [since + 1] * 2)
     model.close()
+
+
+def test_a_change_that_changes_nothing_is_not_written(inbox: Any, data: SQLite) -> None:
+    fill(inbox, 3)
+    store(inbox, [1, 3], SEEN)
+    assert data._kept is not None
+    writer: Any = data._kept.database._writer
+    writer.exec_trace = lambda cursor, sql, bindings: pytest.fail(sql)
+    since = store(inbox, [1, 3], SEEN)
+    store(inbox, [2, 9], SEEN, mode=REMOVE)
+    store(inbox, [], SEEN)
+    writer.exec_trace = None
+    assert changed(inbox, since) == []
+    store(inbox, [1, 2], SEEN)
+    assert changed(inbox, since) == [2]
+
+
+def test_a_change_of_many_that_changes_nothing_is_none(inbox: Any) -> None:
+    fill(inbox, 40)
+    store(inbox, range(1, 41), SEEN)
+    for uids in (range(1, 41), range(1, 41, 2)):
+        since = store(inbox, uids, SEEN)
+        assert now(inbox.state()).highestmodseq == since
 
 
 def test_who_knows_less_or_looks_at_another_mailbox_reads(data: SQLite, inbox: Any) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 
 from attrs import frozen
 
 from mailframe import flagsets
 from mailframe.interfaces import SEEN, Entries, FlagSet, Reflagging, StoreMode
-from mailframe.sqlite.database import Writer
+from mailframe.sqlite.database import Rows, Writer
 from mailframe.store.sqlite import history
 from mailframe.store.sqlite.changing import next_modseq
 
@@ -60,15 +60,22 @@ class FlagChange:
     unchanged_since: int | None
 
     def run(self, connection: Writer) -> FlagsStored:
-        """Change the flags that really change; all get one new mod-sequence."""
-        if not self.uids:
-            return FlagsStored(self.mailbox)
+        """Change the flags that really change, of at least one message; all get one new mod-sequence."""
         refused = self._refused(connection)
         if not refused and self._is_all(connection):
             after = self._after(text for (text,) in connection.execute(_SETS, self._between))
             if len(after) <= STATEMENTS:
                 return self._change_all(connection, after)
         return self._change_each(connection, refused)
+
+    def is_vain(self, read: Callable[[str, Sequence[int]], Rows]) -> bool:
+        """Whether all messages have the flags already, so that there is nothing to write."""
+        if not self.uids:
+            return True
+        if self.unchanged_since is not None:
+            return False
+        wanted = frozenset(self.uids)
+        return not self._after(text for uid, text in read(_FLAGS, self._between) if uid in wanted)
 
     @property
     def _between(self) -> tuple[int, int, int]:

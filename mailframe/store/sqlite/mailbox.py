@@ -178,7 +178,10 @@ class SQLiteMailbox:
         """Change flags."""
         flagsets.checked(flags)
         change = FlagChange(self.number, uids, mode, flags, unchanged_since)
-        return (await self.kept.database.write(change.run, self._flags_stored, quick=_is_quick(uids))).refused
+        quick = _is_quick(uids)
+        if quick and change.is_vain(self.kept.database.read):
+            return ()
+        return (await self.kept.database.write(change.run, self._flags_stored, quick=quick)).refused
 
     async def expunge(self, uids: Sequence[int], only_deleted: bool = True) -> Sequence[int]:
         """Remove messages."""
