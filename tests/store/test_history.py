@@ -20,7 +20,7 @@ from mailframe.interfaces import DELETED, FLAGGED, SEEN, Changes, Reflagging, St
 from mailframe.site import Site
 from mailframe.spool import Message
 from mailframe.sqlite import SQLite, schema
-from mailframe.store.sqlite import flagging, history
+from mailframe.store.sqlite import flagging, history, spans
 
 ANN = "ann@example.org"
 NOTE = Message.from_bytes(b"Subject: note\r\n\r\n")
@@ -69,7 +69,7 @@ def changed(inbox: Any, since: int) -> list[int] | None:
     return None if found is None else list(found.entries.uids)
 
 
-def spans(data: SQLite) -> list[tuple[int, int]]:
+def noted(data: SQLite) -> list[tuple[int, int]]:
     assert data._kept is not None
     return [(row[0], row[1]) for row in data._kept.database.read("SELECT first, last FROM flag_change ORDER BY 1")]
 
@@ -116,14 +116,14 @@ def test_a_change_of_many_scattered_messages_leaves_few_spans(
     fill(inbox, 1000)
     uids = range(1, 1001, 111)
     assert changed(inbox, store(inbox, uids, SEEN)) == list(uids)
-    assert spans(data)[-3:] == [(1, 334), (445, 778), (889, 1000)]
+    assert noted(data)[-3:] == [(1, 334), (445, 778), (889, 1000)]
 
 
 def test_what_is_near_each_other_is_read_together(inbox: Any, data: SQLite) -> None:
     fill(inbox, 200)
-    uids = [1, 1 + history.NEAR, 50 + history.NEAR, 51 + history.NEAR]
+    uids = [1, 1 + spans.NEAR, 50 + spans.NEAR, 51 + spans.NEAR]
     assert changed(inbox, store(inbox, uids, SEEN)) == uids
-    assert spans(data) == [(uids[0], uids[1]), (uids[2], uids[3])]
+    assert noted(data) == [(uids[0], uids[1]), (uids[2], uids[3])]
 
 
 def test_it_forgets_what_is_long_ago_and_says_so(inbox: Any, data: SQLite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_it_forgets_what_is_long_ago_and_says_so(inbox: Any, data: SQLite, monke
     fill(inbox, 1)
     since = [store(inbox, [1], flag, mode=SET) for _ in range(20) for flag in (SEEN, FLAGGED)]
     assert [changed(inbox, each) for each in since] == [None] * 30 + [[1]] * 10
-    assert len(spans(data)) == 10
+    assert len(noted(data)) == 10
     fill(inbox, 1)
     assert [changed(inbox, each) for each in since] == [None] * 31 + [[1, 2]] * 9
 
@@ -147,7 +147,7 @@ def test_each_mailbox_has_its_own_history_which_goes_with_it(data: SQLite) -> No
         store(busy, [1, 2], flag, mode=SET)
     assert changed(inbox, since) == [1]
     now(account.delete("Busy"))
-    assert spans(data) == [(1, 1)]
+    assert noted(data) == [(1, 1)]
 
 
 def test_data_from_before_it_kept_a_history_is_told_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +249,7 @@ def test_who_hears_of_each_change_and_who_looks_now_and_then_both_know_all(work:
     ):
         patch.setattr(history, "REMEMBERED", 6)
         patch.setattr(history, "SPANS", 2)
-        patch.setattr(history, "NEAR", 1)
+        patch.setattr(spans, "NEAR", 1)
         patch.setattr(flagging, "STATEMENTS", 3)
         data = opened(Path(folder) / "data")
         now(data.add_account(Address.parse(ANN), "secret"))

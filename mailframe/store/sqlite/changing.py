@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from mailframe import flagsets
 from mailframe.errors import NoSuchMailbox
@@ -10,23 +10,12 @@ from mailframe.interfaces import DELETED, SEEN, Copied
 from mailframe.sqlite.database import Writer
 from mailframe.store.sqlite.forgetting import remember
 from mailframe.store.sqlite.inserting import release
+from mailframe.store.sqlite.spans import rows_of
 
 _IN_RANGE = (
     "SELECT uid, flags, modseq, message, internal_date FROM item WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid"
 )
 _NEXT_MODSEQ = "UPDATE mailbox SET modseq = modseq + 1 WHERE id = ? AND selectable RETURNING modseq"
-
-
-def _rows(connection: Writer, mailbox: int, uids: Sequence[int]) -> Iterable[tuple[int, str, int, int, int]]:
-    """Yield uid, flags, modseq, message and date of those that exist, in order."""
-    if not uids:
-        return ()
-    found: list[tuple[int, str, int, int, int]]
-    found = connection.execute(_IN_RANGE, (mailbox, uids[0], uids[-1])).fetchall()
-    if uids[-1] - uids[0] + 1 == len(uids):
-        return found
-    wanted = frozenset(uids)
-    return [row for row in found if row[0] in wanted]
 
 
 def next_modseq(connection: Writer, mailbox: int) -> int:
@@ -42,7 +31,11 @@ def next_modseq(connection: Writer, mailbox: int) -> int:
 
 def expunge(connection: Writer, mailbox: int, uids: Sequence[int], only_deleted: bool) -> tuple[list[int], list[str]]:
     """Remove messages; return their UIDs, and the files to be removed."""
-    rows = [row for row in _rows(connection, mailbox, uids) if not only_deleted or DELETED in flagsets.parsed(row[1])]
+    rows = [
+        row
+        for row in rows_of(connection, _IN_RANGE, mailbox, uids)
+        if not only_deleted or DELETED in flagsets.parsed(row[1])
+    ]
     if not rows:
         return [], []
     modseq = next_modseq(connection, mailbox)
@@ -67,7 +60,7 @@ def _delete(connection: Writer, mailbox: int, uids: Sequence[int]) -> None:
 
 def copy(connection: Writer, mailbox: int, uids: Sequence[int], target: int) -> Copied:
     """Copy messages; the stored messages are shared."""
-    rows = list(_rows(connection, mailbox, uids))
+    rows = rows_of(connection, _IN_RANGE, mailbox, uids)
     unseen = sum(SEEN not in flagsets.parsed(row[1]) for row in rows)
     counted = connection.execute(
         "UPDATE mailbox SET uidnext = uidnext + ?1, modseq = modseq + 1, messages = messages + ?1, "

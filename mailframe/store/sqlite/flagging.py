@@ -13,6 +13,7 @@ from mailframe.interfaces import SEEN, Entries, FlagSet, Reflagging, StoreMode
 from mailframe.sqlite.database import Rows, Writer
 from mailframe.store.sqlite import history
 from mailframe.store.sqlite.changing import next_modseq
+from mailframe.store.sqlite.spans import rows_of
 
 STATEMENTS = 8
 """Different sets of flags up to which a statement for each set, which visits all messages, is quicker than one for each
@@ -118,8 +119,8 @@ class FlagChange:
         return FlagsStored(self.mailbox, (), modseq, reflagging=reflagging)
 
     def _change_each(self, connection: Writer, refused: Sequence[int]) -> FlagsStored:
-        wanted = frozenset(self.uids).difference(refused)
-        rows = [row for row in connection.execute(_FLAGS, self._between) if row[0] in wanted]
+        left_alone = frozenset(refused)
+        rows = [row for row in rows_of(connection, _FLAGS, self.mailbox, self.uids) if row[0] not in left_alone]
         counts = Counter(map(itemgetter(1), rows))
         after = self._after(counts)
         changed = [(uid, after[before]) for uid, before in rows if before in after]

@@ -6,18 +6,16 @@ leaves a few spans of UIDs. New messages leave none: they are all above the last
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from mailframe.interfaces import MailboxState
 from mailframe.sqlite.database import Rows, Writer
+from mailframe.store.sqlite.spans import merged
 
 REMEMBERED = 1000
 """Mod-sequences for which flag changes are remembered."""
 SPANS = 50
 """Spans of one change at the most: what lies between its messages is read in vain where they are more."""
-NEAR = 30
-"""UIDs between two spans that take less time to read than to pass over."""
-
 _NOTE = "INSERT INTO flag_change (mailbox, modseq, first, last) VALUES (?, ?, ?, ?)"
 _FORGET = "DELETE FROM flag_change WHERE mailbox = ? AND modseq <= ?"
 _SPANS = """
@@ -36,7 +34,7 @@ def note(connection: Writer, mailbox: int, modseq: int, uids: Sequence[int]) -> 
     """
     step = -(-len(uids) // SPANS)
     parts = [uids[start : start + step] for start in range(0, len(uids), step)]
-    spans = _merged((part[0], part[-1]) for part in parts)
+    spans = merged((part[0], part[-1]) for part in parts)
     connection.executemany(_NOTE, [(mailbox, modseq, first, last) for first, last in spans])
     connection.execute(_FORGET, (mailbox, modseq - REMEMBERED))
 
@@ -53,16 +51,5 @@ def since(read: Callable[[str, Sequence[int]], Rows], mailbox: int, state: Mailb
     @param read: runs a query.
     @param state: was read before: the answer has what led to it, and perhaps more.
     """
-    spans = _merged(sorted(read(_SPANS, (mailbox, modseq, state.uidnext - 1))))
+    spans = merged(sorted(read(_SPANS, (mailbox, modseq, state.uidnext - 1))))
     return [row for first, last in spans for row in read(_CHANGED, (mailbox, first, last, modseq))]
-
-
-def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join spans, given in order, that overlap or are near to each other; leave out what is empty."""
-    merged: list[tuple[int, int]] = []
-    for first, last in spans:
-        if merged and first <= merged[-1][1] + NEAR:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        elif first <= last:
-            merged.append((first, last))
-    return merged

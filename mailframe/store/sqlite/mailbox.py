@@ -33,6 +33,7 @@ from mailframe.store.sqlite.flagging import FlagChange, FlagsStored
 from mailframe.store.sqlite.forgetting import FORGOTTEN
 from mailframe.store.sqlite.inserting import Insertion, Prepared, append_all, stored
 from mailframe.store.sqlite.kept import Kept
+from mailframe.store.sqlite.spans import rows_of
 
 INLINE_ROWS = 20
 """Messages up to which facts are read in the reactor: that is quicker than asking a thread."""
@@ -122,18 +123,9 @@ class SQLiteMailbox:
         if not uids:
             return ()
         sql, number = _facts_query(tuple(wanted)), self.number
-        whole = uids[-1] - uids[0] + 1 == len(uids)
-        asked = frozenset() if whole else frozenset(uids)
-
-        def rows(connection: Writer) -> list[tuple[Any, ...]]:
-            found = connection.execute(sql, (number, uids[0], uids[-1]))
-            return found.fetchall() if whole else [row for row in found if row[0] in asked]
-
-        if len(uids) == 1:
-            return self.kept.database.read(sql, (number, uids[0], uids[0]))
-        if whole and len(uids) <= INLINE_ROWS:
+        if len(uids) <= INLINE_ROWS and uids[-1] - uids[0] + 1 == len(uids):
             return self.kept.database.read(sql, (number, uids[0], uids[-1]))
-        return await self.kept.database.scan(rows)
+        return await self.kept.database.scan(lambda connection: rows_of(connection, sql, number, uids))
 
     async def read(self, uid: int, start: int = 0, length: int | None = None) -> bytes:
         """Return octets of a message."""
