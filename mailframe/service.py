@@ -29,6 +29,7 @@ from mailframe.net import connecting, programs
 from mailframe.net.dns.resolver import Resolver
 from mailframe.net.door import Door
 from mailframe.net.server_tls import ServerTLS
+from mailframe.net.sockets import Sockets, sockets_of
 from mailframe.randomness import Randomness
 from mailframe.site import Site
 from mailframe.workers.crew import CannotWork, Crew
@@ -81,10 +82,10 @@ class ServerService(Service):
         """
         for directory in self.server.directories:
             make_directory(directory, self.owner)
-        tls = self._tls()
+        tls, sockets = self._tls(), sockets_of(self.reactor)
         try:
             for endpoint, service in self.server.listen:
-                self._bind(endpoint, service, tls)
+                self._bind(endpoint, service, tls, sockets)
         except BaseException:
             for door in self._doors:
                 Deferred.fromCoroutine(door.close())
@@ -135,7 +136,7 @@ class ServerService(Service):
         tls.load()
         return tls
 
-    def _bind(self, endpoint: str, service: Any, tls: ServerTLS | None) -> None:
+    def _bind(self, endpoint: str, service: Any, tls: ServerTLS | None, sockets: Sockets | None) -> None:
         if isinstance(service, OverTLS):
             assert tls is not None, "Server has seen to it that there are certificates"
             factory: Any = service.service.factory(self.site, tls, implicit_tls=True)
@@ -144,7 +145,7 @@ class ServerService(Service):
         else:
             listening = factory = service.factory(self.site, tls)
             door = Door(type(service).__name__, factory)
-        door.bind(self.endpoint(endpoint), listening)
+        door.bind(self.endpoint(endpoint), listening, sockets)
         self._doors.append(door)
 
     async def _start(self) -> None:

@@ -26,6 +26,7 @@ LONG = {
 EDGE = {
     "mailframe.net.conversation": "the edge that all protocols share",
     "mailframe.net.listening": "factories that count connections",
+    "mailframe.net.sockets": "what connections take for their reactor",
     "mailframe.net.certificates": "reads them again when they change",
     "mailframe.net.server_tls": "contexts for Twisted",
     "mailframe.net.dns.sockets": "sockets of the resolver",

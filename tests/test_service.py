@@ -30,6 +30,7 @@ from mailframe.config import Server, Service, over_tls
 from mailframe.interfaces import IKeepsFiles, IKeepsQueue, IPart
 from mailframe.net.certificates import CertificateError, make_self_signed
 from mailframe.net.conversation import Conversation
+from mailframe.net.sockets import Sockets
 from mailframe.queue.memory import MemoryQueue
 from mailframe.service import ServerService, make_directory, real_site
 from mailframe.site import Site
@@ -202,6 +203,18 @@ class ServiceTests(TestCase):
         await client.hear(b"hello\r\none\r\n")
         await service.stopService()
         await client.gone
+
+    async def test_however_many_clients_there_are_the_reactor_watches_one_descriptor(self) -> None:
+        def watched() -> int:
+            return sum(isinstance(reader, Sockets) for reader in reactor.getReaders())
+
+        service = await self.running(self.server())
+        self.assertEqual(watched(), 0)
+        for client in [await self.client(service) for _ in range(3)]:
+            await client.hear(b"hello")
+        self.assertEqual(watched(), 1)
+        await service.stopService()
+        self.assertEqual(watched(), 0)
 
     async def test_nobody_is_let_in_before_all_parts_have_started(self) -> None:
         ready: Deferred[None] = Deferred()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReadDescriptor, IStreamServerEndpoint
+
+from mailframe.net.sockets import Sockets
 
 
 @define(eq=False)
@@ -23,23 +26,26 @@ class Door:
     port: Any = field(default=None, init=False)
     _binding: Deferred[Any] | None = field(default=None, init=False)
 
-    def bind(self, endpoint: IStreamServerEndpoint, listening: Any) -> None:
+    def bind(self, endpoint: IStreamServerEndpoint, listening: Any, sockets: Sockets | None = None) -> None:
         """
         Bind the port and accept nobody.
 
         @param listening: the factory the port is for: C{factory}, or one around it.
+        @param sockets: has the connections, where the reactor is not to.
         @raise twisted.internet.error.CannotListenError: the port cannot be had.
         """
         failures: list[Any] = []
         self._binding = endpoint.listen(listening)
-        self._binding.addCallbacks(self._hold, failures.append)
+        self._binding.addCallbacks(partial(self._hold, sockets), failures.append)
         if failures:  # all of Twisted's own endpoints know at once
             failures[0].raiseException()
 
-    def _hold(self, port: Any) -> None:
+    def _hold(self, sockets: Sockets | None, port: Any) -> None:
         self.port = port
         if _can_wait(port):
             port.stopReading()
+            if sockets is not None:
+                sockets.serve(port)
 
     async def open(self) -> None:
         """Accept clients."""

@@ -1,0 +1,317 @@
+"""Connections whose sockets are watched beside the reactor: all that can happen to them, over loopback."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twisted.internet import reactor as real_reactor
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IHalfCloseableProtocol, IReadDescriptor
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.tcp import Port
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
+from zope.interface import implementer, provider
+from zope.interface.verify import verifyObject
+
+from mailframe.net.sockets import Sockets, sockets_of
+
+MUCH = 10_000_000
+"""Octets that no socket takes at once."""
+
+
+class Noting(Protocol):
+    """Notes what it hears and how it ended."""
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self.ends: list[type[BaseException]] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        assert reason.type is not None
+        self.ends.append(reason.type)
+
+
+@implementer(IHalfCloseableProtocol)
+class Patient(Noting):
+    """Can be told that the client sends no more."""
+
+    told = False
+
+    def readConnectionLost(self) -> None:
+        self.told = True
+
+    def writeConnectionLost(self) -> None:
+        """Never: we do not half-close."""
+
+
+class Side:
+    """A port whose connections L{Sockets} have, and a reactor that does nothing by itself."""
+
+    def __init__(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.sockets = Sockets(self.reactor)
+        self.made: list[Any] = []
+        self.kind: type[Noting] = Noting
+        self.port = Port(0, Factory.forProtocol(self.make), 50, "127.0.0.1", self.reactor)
+        self.port.startListening()
+        self.reactor.removeReader(self.port)
+        self.sockets.serve(self.port)
+        self.clients: list[socket.socket] = []
+
+    def make(self) -> Noting:
+        made = self.kind()
+        self.made.append(made)
+        return made
+
+    def connect(self, kind: type[Noting] = Noting) -> tuple[socket.socket, Any]:
+        self.kind = kind
+        client = socket.create_connection(self.port.socket.getsockname())
+        client.settimeout(10)
+        self.clients.append(client)
+        self.port.doRead()
+        return client, self.made[-1]
+
+    @property
+    def is_watched(self) -> bool:
+        return self.sockets in self.reactor.getReaders()
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+        self.sockets.connectionLost(connectionDone)
+        self.port.connectionLost(connectionDone)
+
+
+@pytest.fixture
+def side() -> Iterator[Side]:
+    side = Side()
+    yield side
+    side.close()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[LogEvent]]:
+    """What is logged as a failure meanwhile."""
+    events: list[LogEvent] = []
+
+    @provider(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        if event.get("log_failure") is not None:
+            events.append(event)
+
+    globalLogPublisher.addObserver(observe)
+    yield events
+    globalLogPublisher.removeObserver(observe)
+
+
+def reset(client: socket.socket) -> None:
+    """End a connection with RST."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+def test_it_is_what_a_reactor_watches(side: Side) -> None:
+    side.connect()
+    assert verifyObject(IReadDescriptor, side.sockets)
+    assert side.sockets.logPrefix() == "sockets"
+    assert side.sockets.fileno() >= 0
+
+
+def test_the_reactor_watches_as_long_as_there_is_a_connection(side: Side) -> None:
+    assert not side.is_watched
+    (first, _), (second, _) = side.connect(), side.connect()
+    assert side.is_watched
+    first.close()
+    side.sockets.doRead()
+    assert side.is_watched
+    second.close()
+    side.sockets.doRead()
+    assert not side.is_watched
+    side.connect()
+    assert side.is_watched
+
+
+def test_all_that_are_ready_are_served(side: Side) -> None:
+    pairs = [side.connect() for _ in range(3)]
+    for number, (client, _) in enumerate(pairs):
+        client.sendall(b"%d" % number)
+    side.sockets.doRead()
+    assert [noting.heard for _, noting in pairs] == [b"0", b"1", b"2"]
+    side.sockets.doRead()
+    assert [noting.heard for _, noting in pairs] == [b"0", b"1", b"2"]
+
+
+def test_what_the_kernel_does_not_take_is_written_when_there_is_room(side: Side) -> None:
+    client, noting = side.connect()
+    noting.transport.write(b"x" * MUCH)
+    left = MUCH
+    while left:
+        side.sockets.doRead()
+        left -= len(client.recv(1 << 20))
+    side.sockets.doRead()
+    client.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        client.recv(1)
+
+
+def test_a_connection_that_we_close_ends_when_all_is_written(side: Side) -> None:
+    client, noting = side.connect()
+    noting.transport.write(b"x" * MUCH)
+    noting.transport.loseConnection()
+    read = 0
+    while not noting.ends:
+        side.sockets.doRead()
+        if not noting.ends:
+            read += len(client.recv(1 << 20))
+    while piece := client.recv(1 << 20):
+        read += len(piece)
+    assert (read, noting.ends) == (MUCH, [ConnectionDone])
+    assert not side.is_watched
+
+
+def test_who_is_not_read_may_send_all_the_same(side: Side) -> None:
+    client, noting = side.connect()
+    noting.transport.pauseProducing()
+    client.sendall(b"later")
+    side.sockets.doRead()
+    assert noting.heard == b""
+    noting.transport.resumeProducing()
+    side.sockets.doRead()
+    assert noting.heard == b"later"
+
+
+def test_octets_and_the_end_that_come_together_are_told_one_after_the_other(side: Side) -> None:
+    client, noting = side.connect()
+    client.sendall(b"last words")
+    client.close()
+    side.sockets.doRead()
+    side.sockets.doRead()
+    assert (noting.heard, noting.ends) == (b"last words", [ConnectionDone])
+
+
+def test_a_client_that_sends_no_more_may_still_read(side: Side) -> None:
+    client, patient = side.connect(Patient)
+    client.shutdown(socket.SHUT_WR)
+    side.sockets.doRead()
+    assert (patient.told, patient.ends) == (True, [])
+    patient.transport.write(b"answer")
+    side.sockets.doRead()
+    assert client.recv(100) == b"answer"
+
+
+def test_a_reset_is_an_end_that_was_not_clean(side: Side) -> None:
+    client, noting = side.connect()
+    reset(client)
+    side.sockets.doRead()
+    assert noting.ends == [ConnectionLost]
+
+
+def test_so_it_is_while_nobody_reads(side: Side) -> None:
+    client, noting = side.connect()
+    noting.transport.write(b"x" * MUCH)
+    noting.transport.pauseProducing()
+    side.sockets.doRead()
+    reset(client)
+    side.sockets.doRead()
+    assert noting.ends == [ConnectionLost]
+    assert not side.is_watched
+
+
+class Failing(Noting):
+    """Cannot take what it is told, nor that it is over."""
+
+    def dataReceived(self, data: bytes) -> None:
+        raise ZeroDivisionError
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        raise ZeroDivisionError
+
+
+def test_a_protocol_that_fails_ends_with_its_connection_and_no_other(side: Side, logged: list[LogEvent]) -> None:
+    bad, failing = side.connect(Failing)
+    good, noting = side.connect()
+    bad.sendall(b"a")
+    good.sendall(b"b")
+    side.sockets.doRead()
+    assert failing.ends == [ZeroDivisionError]
+    assert (noting.heard, noting.ends) == (b"b", [])
+    assert [each["log_format"] for each in logged] == ["a connection has failed", "a connection could not be ended"]
+    assert side.is_watched
+
+
+class Ending(Noting):
+    """Ends another connection when it hears something."""
+
+    other: Noting
+
+    def dataReceived(self, data: bytes) -> None:
+        self.other.transport.connectionLost(connectionDone)
+
+
+def test_a_connection_that_was_ended_by_another_one_is_not_served(side: Side) -> None:
+    (first, one), (second, two) = side.connect(Ending), side.connect(Ending)
+    one.other, two.other = two, one
+    first.sendall(b"a")
+    second.sendall(b"b")
+    side.sockets.doRead()
+    assert (one.ends, two.ends) in (([ConnectionDone], []), ([], [ConnectionDone]))
+
+
+def test_a_connection_can_be_aborted(side: Side) -> None:
+    _client, noting = side.connect()
+    noting.transport.abortConnection()
+    side.reactor.advance(0)
+    assert noting.ends == [ConnectionAborted]
+
+
+def test_when_the_reactor_ends_all_connections_do(side: Side) -> None:
+    notings = [side.connect()[1] for _ in range(3)]
+    side.sockets.connectionLost(Failure(ConnectionLost()))
+    assert [noting.ends for noting in notings] == [[ConnectionLost]] * 3
+    assert not side.is_watched
+
+
+def test_a_connection_that_we_begin_is_watched_like_the_others(side: Side) -> None:
+    noting = Noting()
+
+    class Once(Factory[Noting]):
+        def startedConnecting(self, connector: Any) -> None:
+            """Twisted tells."""
+
+        def buildProtocol(self, addr: Any) -> Noting:
+            return noting
+
+        def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+            """Twisted tells."""
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        side.sockets.connectTCP("127.0.0.1", server.getsockname()[1], Once())
+        side.reactor.advance(0)  # Twisted begins then
+        peer, _address = server.accept()
+        with peer:
+            side.sockets.doRead()
+            peer.sendall(b"hello")
+            side.sockets.doRead()
+            assert noting.heard == b"hello"
+            assert isinstance(noting.transport.getPeer(), IPv4Address)
+            assert side.is_watched
+        side.sockets.doRead()
+    assert noting.ends == [ConnectionDone]
+
+
+def test_only_a_reactor_of_real_descriptors_has_them() -> None:
+    assert sockets_of(MemoryReactorClock()) is None
+    assert isinstance(sockets_of(real_reactor), Sockets)
