@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
+from mailframe.deadlines import Deadline
+
 E = TypeVar("E")
 
 
@@ -38,7 +40,7 @@ def _bounded(answer: Awaitable[Any], clock: IReactorTime, seconds: float) -> Gen
     Run a coroutine as a part of the one that waits for it, and cancel what it waits for when its time is over.
 
     A Deferred of its own would do the same, and costs more than most hooks do: here one that never waits costs
-    nothing, and one that waits costs a timer.
+    nothing, and one that waits costs a L{Deadline}.
     """
     steps: Any = answer.__await__()
     try:
@@ -52,7 +54,7 @@ def _bounded(answer: Awaitable[Any], clock: IReactorTime, seconds: float) -> Gen
         late = True
         waiting.cancel()
 
-    timer = clock.callLater(seconds, cut)
+    deadline = Deadline(clock, seconds, cut)
     try:
         while True:
             try:
@@ -68,5 +70,4 @@ def _bounded(answer: Awaitable[Any], clock: IReactorTime, seconds: float) -> Gen
             raise TimeoutError(seconds, "no answer in time") from error
         raise
     finally:
-        if timer.active():
-            timer.cancel()
+        deadline.cancel()

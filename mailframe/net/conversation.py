@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
-    IDelayedCall,
     IHalfCloseableProtocol,
     IPushProducer,
     IReactorTime,
@@ -24,6 +23,7 @@ from twisted.internet.tcp import Client, Server
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailframe.deadlines import EARLY_SECONDS, Deadline
 from mailframe.net.lines import Inbox
 from mailframe.net.running import Running, park
 from mailframe.net.tls import TLSInfo, tls_info
@@ -38,6 +38,9 @@ LINGER_SECONDS = 10.0
 """How long a client may take to read the last answer before the connection is cut."""
 PULLS_A_TURN = 100
 """Commands that a client may send ahead and have served before other connections get their turn."""
+
+_PLAIN_TCP = (Server, Client)
+"""Twisted's own transports, of which we know how they keep what is written."""
 
 
 class ConversationOver(Exception):
@@ -68,29 +71,31 @@ class Conversation(Protocol):
     # What Twisted gives is wider than ITransport: TCP, TLS and UNIX transports all pause, start TLS and abort.
     transport: Any
 
+    # How all of them begin. As attributes of the class they cost a new connection nothing.
+    busy = False
+    _out_size = 0
+    _is_plain = False
+    _parking = False
+    _draining: Deferred[None] | None = None
+    _woken = False
+    _fed = False
+    _pulled = 0
+    _ended = False
+    _gone = False
+    _stopping = False
+    _reading_paused = False
+    _writing_paused = False
+    _done = False
+    _deadline = 0.0
+    _watch: Deadline | None = None
+    _linger: Deadline | None = None
+
     def __init__(self, clock: IReactorTime, on_end: Callable[[Any], None] = lambda conversation: None) -> None:
         self.clock = clock
         self.on_end = on_end
-        self.busy = False
         self.inbox = Inbox()
         self._out: list[bytes] = []
-        self._out_size = 0
         self._running = Running(self._run(), self._finish)
-        self._parking = False
-        self._draining: Deferred[None] | None = None
-        self._woken = False
-        self._fed = False
-        self._pulled = 0
-        self._ended = False
-        self._gone = False
-        self._stopping = False
-        self._reading_paused = False
-        self._writing_paused = False
-        self._done = False
-        self._deadline = 0.0
-        self._timer: IDelayedCall | None = None
-        self._timer_at = 0.0
-        self._linger: IDelayedCall | None = None
 
     # --- for subclasses ---------------------------------------------------------------------------------------------
 
@@ -119,7 +124,7 @@ class Conversation(Protocol):
             await self._let_others()
         self._fed = False
         while (parsed := parse()) is None:
-            if self._has_to_wait(deadline):
+            if self._has_to_wait(deadline, seconds):
                 await park()
             self._woken = self._fed = False
         if self._reading_paused and len(self.inbox) < INBOX_OCTETS:
@@ -133,7 +138,7 @@ class Conversation(Protocol):
         @raise ClientTooSlow: neither happened in time.
         @raise ConversationOver: there is nothing more to come.
         """
-        if self._has_to_wait(self.clock.seconds() + seconds):
+        if self._has_to_wait(self.clock.seconds() + seconds, seconds):
             await park()
         self._woken = self._fed = False
 
@@ -151,12 +156,26 @@ class Conversation(Protocol):
             self.flush()
 
     def flush(self) -> None:
-        """Give what has gathered to the transport now."""
-        if self._out:
-            if not self._gone:
-                send_now(self.transport, b"".join(self._out))
-            self._out.clear()
-            self._out_size = 0
+        """
+        Give what has gathered to the client now.
+
+        Twisted's TCP transports keep what is written until the next turn of the reactor and ask the kernel to be told
+        when they may send, which for small answers costs more than sending them. Where nothing waits before them they
+        are sent from here; what the kernel does not take goes the ordinary way, and so does any trouble.
+        """
+        out = self._out
+        if not out:
+            return
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        self._out_size = 0
+        if self._can_send():
+            try:
+                data = data[self.transport.socket.send(data) :]
+            except OSError:
+                pass  # Twisted will see it again
+        if data and not self._gone:
+            self.transport.write(data)
 
     async def drained(self, seconds: float) -> None:
         """
@@ -181,6 +200,7 @@ class Conversation(Protocol):
         self.inbox.clear()
         # Twisted registers us anew at the TLS layer, which would never tell us to resume what the old one paused.
         self._writing_paused = False
+        self._is_plain = False
         self.transport.startTLS(context_factory)
 
     @property
@@ -209,6 +229,7 @@ class Conversation(Protocol):
 
     def connectionMade(self) -> None:
         """Start to converse."""
+        self._is_plain = type(self.transport) in _PLAIN_TCP
         if ITCPTransport.providedBy(self.transport):
             # An answer in two writes would else wait 40 ms for the client to acknowledge the first one.
             self.transport.setTcpNoDelay(True)
@@ -241,13 +262,14 @@ class Conversation(Protocol):
         """Tell whoever waits; a command under way goes on to its end."""
         was_done = self._done
         self._gone = self._ended = True
+        self._is_plain = False
         if self._running.parked:
             self._running.go_on(Failure(ConnectionGone()))
         if self._draining is not None and not self._draining.called:
             self._draining.errback(ConnectionGone())
-        for timer in (self._timer, self._linger):
-            if timer is not None and timer.active():
-                timer.cancel()
+        for watch in (self._watch, self._linger):
+            if watch is not None:
+                watch.cancel()
         if was_done:
             self.on_end(self)
 
@@ -275,7 +297,7 @@ class Conversation(Protocol):
         except ConversationOver:
             pass  # nobody is there to be told
 
-    def _has_to_wait(self, deadline: float) -> bool:
+    def _has_to_wait(self, deadline: float, seconds: float) -> bool:
         """Write what has gathered, and see to it that somebody will wake us, unless somebody has."""
         self.flush()
         if self._stopping and not self.busy:
@@ -286,8 +308,8 @@ class Conversation(Protocol):
             raise ConnectionGone
         self._pulled = 0
         self._deadline = deadline
-        if self._timer is None or self._timer_at > deadline:
-            self._arm()
+        if self._watch is None or self._watch.when > deadline + EARLY_SECONDS:
+            self._arm(seconds)
         if not self._reading_paused:
             return True
         self._parking = True  # octets that come now are what we wait for, however many
@@ -311,15 +333,20 @@ class Conversation(Protocol):
             return
         self.flush()
         self.inbox.clear()
-        if _can_send(self.transport):
+        if self._can_send():
             # All is sent: Twisted would ask the kernel first whether more may be sent, and close when it says so.
             self.transport.connectionLost(connectionDone)
             return
         self._resume_reading()  # a connection that is not read never notices its end
         # What is left to be sent, or to be said by TLS, waits for the client.
-        self._linger = self.clock.callLater(LINGER_SECONDS, self.abort)
+        self._linger = Deadline(self.clock, LINGER_SECONDS, self.abort)
         self.transport.unregisterProducer()
         self.transport.loseConnection()
+
+    def _can_send(self) -> bool:
+        """Whether the connection is there, and octets need neither wait for others nor become TLS."""
+        transport = self.transport
+        return self._is_plain and not (transport.dataBuffer or transport._tempDataBuffer)
 
     def _resume_reading(self) -> None:
         if self._reading_paused:
@@ -327,48 +354,21 @@ class Conversation(Protocol):
             if not self._gone and self.transport is not None:
                 self.transport.resumeProducing()
 
-    def _arm(self) -> None:
-        """See to the deadline. One timer serves many waits: it is moved when it would be late, else it looks again."""
-        left = max(0.0, self._deadline - self.clock.seconds())
-        self._timer_at = self._deadline
-        if self._timer is None:
-            self._timer = self.clock.callLater(left, self._look)
-        else:
-            self._timer.reset(left)
+    def _arm(self, seconds: float) -> None:
+        """See to the deadline. One watch serves many waits: it is moved when it would be late, else it looks again."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch = Deadline(self.clock, seconds, self._look)
 
     def _look(self) -> None:
-        self._timer = None
+        self._watch = None
         if not self._running.parked:
             return  # a command is being served; the next wait arms again
-        if self.clock.seconds() < self._deadline:
-            self._arm()
+        left = self._deadline - self.clock.seconds()
+        if left > EARLY_SECONDS:
+            self._arm(left)
         else:
             self._running.go_on(Failure(ClientTooSlow()))
-
-
-def send_now(transport: Any, data: bytes) -> None:
-    """
-    Write octets; at once where that is possible.
-
-    Twisted's TCP transports keep what is written until the next turn of the reactor and ask the kernel to be told when
-    they may send, which for small answers costs more than sending them. Where nothing waits before them they are sent
-    from here; what the kernel does not take goes the ordinary way, and so does any trouble.
-    """
-    if _can_send(transport):
-        try:
-            data = data[transport.socket.send(data) :]
-        except OSError:
-            pass  # Twisted will see it again
-    if data:
-        transport.write(data)
-
-
-_PLAIN_TCP = (Server, Client)
-
-
-def _can_send(transport: Any) -> bool:
-    """Whether this is a socket of Twisted's with nothing that waits to be sent."""
-    return type(transport) in _PLAIN_TCP and not (transport.TLS or transport.dataBuffer or transport._tempDataBuffer)
 
 
 def _raise_too_slow(_result: object, _seconds: float) -> None:
