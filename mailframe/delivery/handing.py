@@ -35,6 +35,9 @@ async def hand(
 
     @return: an outcome for each recipient, in the order of C{targets}.
     """
+    if len(targets) == 1:  # which is most mail
+        [(recipient, target)] = targets
+        return [(recipient, _outcome(target, await _answer(target, delivery, clock, seconds), recipient.address))]
     groups: dict[int, tuple[Target, list[Recipient]]] = {}
     for recipient, target in targets:
         groups.setdefault(id(target), (target, []))[1].append(recipient)

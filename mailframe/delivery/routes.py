@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from attrs import define, field, frozen
@@ -12,6 +13,9 @@ from mailframe.hooks import Target
 from mailframe.interfaces import IElsewhere, IQueues, IWayBack
 
 Pattern: TypeAlias = "str | Callable[[Address], bool]"
+
+REMEMBERED = 4096
+"""Addresses whose route is remembered: the same people get mail again and again."""
 
 
 def _check_target(_instance: object, _attribute: Any, target: Any) -> None:
@@ -88,6 +92,7 @@ class Routes:
     routes: Sequence[Route]
     _table: dict[tuple[str | None, str], int] = field(factory=dict, init=False)
     _tests: list[tuple[int, Callable[[Address], bool], bool]] = field(factory=list, init=False)
+    _known: Callable[[Address, bool], Target | None] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         targets: list[Any] = [route.target for route in self.routes]
@@ -99,6 +104,9 @@ class Routes:
                 self._tests.append((number, _test(route.pattern), _for_users(route)))
             else:
                 self._table.setdefault(key, number)
+        # What functions say may change from one time to the next.
+        asks = any(callable(route.pattern) for route in self.routes)
+        self._known = self._find if asks else lru_cache(maxsize=REMEMBERED)(self._find)
 
     def find(self, address: Address, user: bool = True) -> Target | None:
         """
@@ -107,6 +115,9 @@ class Routes:
         @param user: whether the mail is from one of ours. For others there is no way to other servers by a route that
             names no domain: else we were an open relay.
         """
+        return self._known(address, user)
+
+    def _find(self, address: Address, user: bool) -> Target | None:
         none = len(self.routes)
         first = min(
             self._table.get((None, address.domain), none),

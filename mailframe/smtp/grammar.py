@@ -46,6 +46,10 @@ def command(line: bytes) -> tuple[bytes, bytes]:
 
     @raise BadSyntax: it is no command, holds NUL, CR or LF.
     """
+    return _known_command(line) if line[:4] in _OFTEN and len(line) <= _REMEMBERED else _command(line)
+
+
+def _command(line: bytes) -> tuple[bytes, bytes]:
     match = _COMMAND.fullmatch(line)
     if match is None:
         raise BadSyntax("A command is a verb and perhaps an argument")
@@ -78,7 +82,10 @@ def _path(argument: bytes, keyword: bytes) -> Path:
 
 
 _REMEMBERED = 120
-"""Octets of an argument that is worth remembering: the same people send and get mail again and again."""
+"""Octets of a line that is worth remembering: the same people send and get mail again and again."""
+_OFTEN = frozenset({b"MAIL", b"RCPT", b"DATA", b"EHLO", b"HELO", b"QUIT"})
+"""What lines that are remembered begin with: none of them has a password in it."""
+_known_command = lru_cache(maxsize=4096)(_command)
 _known_path = lru_cache(maxsize=4096)(_path)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from io import IncrementalNewlineDecoder
 
 from attrs import define, field
@@ -25,6 +27,7 @@ class Reader:
     @ivar bare_newlines: the message so far holds a CR or LF that is no part of a CRLF.
     @ivar nul: the message so far holds a NUL.
     @ivar long_line: the message so far holds a line that is too long.
+    @ivar line: returns a command line, as L{Inbox.line} does.
     """
 
     inbox: Inbox
@@ -33,6 +36,7 @@ class Reader:
     bare_newlines: bool = False
     nul: bool = False
     long_line: bool = False
+    line: Callable[[], bytes | None] = field(init=False)
     _open_line: int = field(default=0, init=False)
     _held: bytes = field(default=b"", init=False)
     _first: bool = field(default=False, init=False)
@@ -40,13 +44,8 @@ class Reader:
     _left: int = field(default=0, init=False)
     _line_ends: IncrementalNewlineDecoder = field(init=False)
 
-    def line(self) -> bytes | None:
-        """
-        Return a command line, without its CRLF.
-
-        @raise mailframe.net.lines.LineTooLong: it exceeds the limit.
-        """
-        return self.inbox.line(self.limit)
+    def __attrs_post_init__(self) -> None:
+        self.line = partial(self.inbox.line, self.limit)
 
     def sasl_line(self) -> bytes | None:
         """

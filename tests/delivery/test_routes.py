@@ -6,10 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from zope.interface import directlyProvides
 
 from mailframe.address import Address
 from mailframe.delivery.routes import Route, Routes, routes
 from mailframe.hooks import Delivered, Delivery, Outcome
+from mailframe.interfaces import IElsewhere
 
 
 def target(name: str) -> Any:
@@ -43,6 +45,24 @@ def test_domains_addresses_patterns_and_functions_lead_to_their_target() -> None
     assert found(table, "bounce+1@example.net") == "bounces"
     assert found(table, "bob@example.net") is None
     assert found(table, "bob@notexample.org") is None
+
+
+def test_functions_are_asked_each_time() -> None:
+    known = {"ann"}
+    table = routes([Route(lambda address: address.local in known, target("known"))])
+    assert found(table, "bob@example.org") is None
+    known.add("bob")
+    assert found(table, "bob@example.org") == "known"
+    known.clear()
+    assert found(table, "ann@example.org") is None
+
+
+def test_what_is_remembered_for_users_is_not_true_for_others() -> None:
+    elsewhere = target("elsewhere")
+    directlyProvides(elsewhere, IElsewhere)
+    table = routes([Route("*", elsewhere)])
+    address = Address.parse("bob@example.net")
+    assert [table.find(address, user) for user in (True, False, True, False)] == [elsewhere, None] * 2
 
 
 @pytest.mark.parametrize(

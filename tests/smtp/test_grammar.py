@@ -77,3 +77,9 @@ def test_nothing_but_bad_syntax_is_raised(text: bytes) -> None:
             read(text)
         except BadSyntax:
             pass  # what a grammar says of junk
+
+
+def test_a_line_with_a_password_is_not_remembered() -> None:
+    before = grammar._known_command.cache_info()
+    assert grammar.command(b"AUTH PLAIN AGFubgBzZWNyZXQ=") == (b"AUTH", b"PLAIN AGFubgBzZWNyZXQ=")
+    assert grammar._known_command.cache_info() == before
