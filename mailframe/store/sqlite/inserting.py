@@ -10,7 +10,7 @@ from mailframe import flagsets
 from mailframe.bodies import Files
 from mailframe.errors import InDoubt, MailError, NoSuchMailbox, Temporary
 from mailframe.interfaces import SEEN, Appended, FlagSet
-from mailframe.message.digest import Digest
+from mailframe.message.digest import Digest, digest
 from mailframe.site import Site
 from mailframe.spool import FileBody, Message
 from mailframe.sqlite.database import Writer
@@ -33,6 +33,8 @@ _FILE = "SELECT file FROM content WHERE id = ? AND file IS NOT NULL"
 
 QUICK_OCTETS = 64 * 1024
 """Octets of a message in the database up to which the reactor inserts it, in tens of microseconds."""
+SMALL_OCTETS = 16 * 1024
+"""Octets of a message that is digested with others: a whole group of them takes no longer than a big one."""
 QUICK_PLACES = 20
 """Mailboxes up to which it does."""
 
@@ -42,12 +44,34 @@ class Prepared:
     """
     A message as it goes into the database.
 
-    @ivar columns: of its row in C{message}, without C{refs}.
     @ivar content: head, body and file.
+    @ivar digest: C{None} for a small message. Those of a group are then computed one after the other, which takes half
+        of the time that it does between other work: code and data are still in the processor's caches.
     """
 
-    columns: tuple[Any, ...]
     content: tuple[bytes, bytes | None, str | None]
+    digest: Digest | None = None
+
+    @property
+    def columns(self) -> tuple[Any, ...]:
+        """Its row in C{message}, without C{refs}."""
+        head, body, _file = self.content
+        known = self.digest or digest(head, body or b"")
+        return (
+            known.size,
+            known.sent,
+            known.subject,
+            known.base_subject,
+            known.from_,
+            known.to,
+            known.cc,
+            known.message_id,
+            b" ".join(known.references),
+            known.outline,
+            known.envelope,
+            known.bodystructure,
+            known.body,
+        )
 
     def is_quick(self, places: int) -> bool:
         """Whether it is inserted, with so many references, in no time."""
@@ -79,14 +103,15 @@ async def stored(message: Message, files: Files, site: Site, insert: Callable[[P
     @raise Temporary: the disk is full or broken.
     """
     if not isinstance(message.body, FileBody):
-        return await insert(Prepared(_columns(message.digest()), (message.head, message.body, None)))
+        known = None if message.size <= SMALL_OCTETS else message.digest()
+        return await insert(Prepared((message.head, message.body, None), known))
     name = site.random(16).hex()
     try:
-        digest = await site.in_thread(_keep, message, files, name)
+        known = await site.in_thread(_keep, message, files, name)
     except OSError as error:
         raise Temporary("The message cannot be stored now") from error
     try:
-        return await insert(Prepared(_columns(digest), (message.head, None, name)))
+        return await insert(Prepared((message.head, None, name), known))
     except MailError as error:
         if not isinstance(error, InDoubt):
             await site.in_thread(files.drop, [name])
@@ -95,27 +120,9 @@ async def stored(message: Message, files: Files, site: Site, insert: Callable[[P
 
 def _keep(message: Message, files: Files, name: str) -> Digest:
     assert isinstance(message.body, FileBody)
-    digest = message.digest()
+    known = message.digest()
     files.keep(message.body, name)
-    return digest
-
-
-def _columns(known: Digest) -> tuple[Any, ...]:
-    return (
-        known.size,
-        known.sent,
-        known.subject,
-        known.base_subject,
-        known.from_,
-        known.to,
-        known.cc,
-        known.message_id,
-        b" ".join(known.references),
-        known.outline,
-        known.envelope,
-        known.bodystructure,
-        known.body,
-    )
+    return known
 
 
 # --- operations: they are given the writing connection ----------------------------------------------------------------
