@@ -8,6 +8,9 @@ where an event is a call and no more. All else, errors and ends of connections a
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from attrs import define, field
@@ -15,20 +18,27 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.posixbase import PosixReactorBase
-from twisted.internet.tcp import Connector
+from twisted.internet.tcp import Client, Connector, Server
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-EVENTS = 256
-"""Sockets that are served before the reactor has its turn."""
+EVENTS = 64
+"""Sockets that are read, 64 KiB of each, and served before the reactor has its turn."""
 
 _HAS_EPOLL = hasattr(select, "epoll")
 _IN, _OUT, _GONE = (select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR) if _HAS_EPOLL else (1, 4, 24)
 _ALL_WRITTEN = ConnectionDone()
 """The end of a connection that we have closed."""
+_PLAIN_TCP = (Client, Server)
+"""Transports that read no other way than by C{recv}."""
+_SIZE = itemgetter(0)
 
 _log = Logger()
+
+
+def _lost(_what: None) -> BaseException:
+    return CONNECTION_LOST
 
 
 def sockets_of(reactor: Any) -> Sockets | None:
@@ -142,14 +152,34 @@ class Sockets:
         return "sockets"
 
     def doRead(self) -> None:
-        """Serve the sockets that are ready."""
+        """
+        Serve the sockets that are ready.
+
+        All are read before any is served, and those that have said little are served first. So the kernel and Python
+        each do the same again and again, and of commands the same ones follow each other: with code and data still in
+        the processor's caches that is a good part quicker than in turns.
+        """
         sockets = self._sockets
+        ready: list[tuple[int, int, Any, Callable[[Any], BaseException | None], Any]] = []
         for number, events in self._epoll.poll(0, EVENTS):
-            socket = sockets.get(number)
-            if socket is None:
+            socket = sockets[number]
+            if events != _IN or type(socket) not in _PLAIN_TCP or not socket.connected:
+                ready.append((0, number, socket, partial(self._serve, socket), events))
+                continue
+            try:
+                data = socket.socket.recv(socket.bufferSize)
+            except BlockingIOError:
+                continue
+            except OSError:
+                ready.append((0, number, socket, _lost, None))
+            else:
+                ready.append((len(data), number, socket, socket._dataReceived, data))
+        ready.sort(key=_SIZE)
+        for _size, number, socket, serve, what in ready:
+            if sockets.get(number) is not socket:
                 continue  # serving another one has ended it
             try:
-                why = socket.doRead() if events == _IN else self._serve(socket, events)
+                why = serve(what)
             except BaseException as problem:  # as the reactor does: it ends this connection, and no other
                 _log.failure("a connection has failed")
                 why = problem
@@ -157,7 +187,7 @@ class Sockets:
                 self._end(socket, why)
 
     def _serve(self, socket: Any, events: int) -> BaseException | None:
-        """Do what is seldom to be done; return why the connection is over, if it is."""
+        """Read and write as Twisted does; return why the connection is over, if it is."""
         if events & _GONE and not events & _IN:
             return CONNECTION_LOST
         why: BaseException | None = socket.doRead() if events & _IN else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -227,6 +228,62 @@ def test_so_it_is_while_nobody_reads(side: Side) -> None:
     side.sockets.doRead()
     assert noting.ends == [ConnectionLost]
     assert not side.is_watched
+
+
+class Polled:
+    """An epoll after whose answer something happens."""
+
+    def __init__(self, epoll: Any, then: Callable[[], None], more: Sequence[tuple[int, int]] = ()) -> None:
+        self.epoll, self.then, self.more = epoll, then, more
+
+    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+        events = [*self.epoll.poll(timeout, most), *self.more]
+        self.then()
+        return events
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.epoll, name)
+
+
+def test_a_reset_that_comes_just_before_the_socket_is_read_is_one_too(side: Side) -> None:
+    client, noting = side.connect()
+    ready = [(noting.transport.fileno(), select.EPOLLIN)]
+    side.sockets._epoll = Polled(side.sockets._epoll, lambda: reset(client), ready)
+    side.sockets.doRead()
+    assert noting.ends == [ConnectionLost]
+
+
+def test_a_socket_with_nothing_to_be_read_after_all_is_left_alone(side: Side) -> None:
+    client, noting = side.connect()
+    nothing = [(noting.transport.fileno(), select.EPOLLIN)]
+    side.sockets._epoll = Polled(side.sockets._epoll, lambda: None, nothing)
+    side.sockets.doRead()
+    side.sockets._epoll.more = ()
+    client.sendall(b"now")
+    side.sockets.doRead()
+    assert (noting.heard, noting.ends) == (b"now", [])
+
+
+def test_who_has_said_little_is_served_first(side: Side) -> None:
+    order: list[bytes] = []
+
+    class Ordered(Noting):
+        def dataReceived(self, data: bytes) -> None:
+            order.append(data)
+
+    pairs = [side.connect(Ordered) for _ in range(4)]
+    for (client, _), text in zip(pairs, (b"MAIL FROM:<>", b"DATA", b"x" * 4096, b"QUIT"), strict=True):
+        client.sendall(text)
+    side.sockets.doRead()
+    assert order in ([b"DATA", b"QUIT", b"MAIL FROM:<>", b"x" * 4096], [b"QUIT", b"DATA", b"MAIL FROM:<>", b"x" * 4096])
+
+
+def test_a_client_that_sends_while_it_is_written_to_is_heard(side: Side) -> None:
+    client, noting = side.connect()
+    noting.transport.write(b"x" * 10)
+    client.sendall(b"hello")
+    side.sockets.doRead()
+    assert (noting.heard, client.recv(100)) == (b"hello", b"x" * 10)
 
 
 class Failing(Noting):
