@@ -11,7 +11,7 @@ import select
 from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import define, field
 from twisted.internet.error import ConnectionDone
@@ -24,7 +24,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 EVENTS = 64
-"""Sockets that are read, 64 KiB of each, and served before the reactor has its turn."""
+"""Sockets that are served before the reactor has its turn."""
+SHORT_OCTETS = 8 * 1024
+"""Who says more at a time is served before others are read."""
 
 _HAS_EPOLL = hasattr(select, "epoll")
 _IN, _OUT, _GONE = (select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR) if _HAS_EPOLL else (1, 4, 24)
@@ -32,6 +34,8 @@ _ALL_WRITTEN = ConnectionDone()
 """The end of a connection that we have closed."""
 _PLAIN_TCP = (Client, Server)
 """Transports that read no other way than by C{recv}."""
+_Ready: TypeAlias = "tuple[int, int, Any, Callable[[Any], BaseException | None], Any]"
+"""Octets that were read, the descriptor, its transport, what serves it, and what with."""
 _SIZE = itemgetter(0)
 
 _log = Logger()
@@ -157,12 +161,14 @@ class Sockets:
 
         All are read before any is served, and those that have said little are served first. So the kernel and Python
         each do the same again and again, and of commands the same ones follow each other: with code and data still in
-        the processor's caches that is a good part quicker than in turns.
+        the processor's caches that is a good part quicker than in turns. Of big messages it is the octets themselves
+        that should still be there.
         """
-        sockets = self._sockets
-        ready: list[tuple[int, int, Any, Callable[[Any], BaseException | None], Any]] = []
+        ready: list[_Ready] = []
         for number, events in self._epoll.poll(0, EVENTS):
-            socket = sockets[number]
+            socket = self._sockets.get(number)
+            if socket is None:
+                continue  # serving another one has ended it
             if events != _IN or type(socket) not in _PLAIN_TCP or not socket.connected:
                 ready.append((0, number, socket, partial(self._serve, socket), events))
                 continue
@@ -173,10 +179,17 @@ class Sockets:
             except OSError:
                 ready.append((0, number, socket, _lost, None))
             else:
-                ready.append((len(data), number, socket, socket._dataReceived, data))
+                read = (len(data), number, socket, socket._dataReceived, data)
+                if len(data) <= SHORT_OCTETS:
+                    ready.append(read)
+                else:
+                    self._serve_all([read])
         ready.sort(key=_SIZE)
+        self._serve_all(ready)
+
+    def _serve_all(self, ready: list[_Ready]) -> None:
         for _size, number, socket, serve, what in ready:
-            if sockets.get(number) is not socket:
+            if self._sockets.get(number) is not socket:
                 continue  # serving another one has ended it
             try:
                 why = serve(what)

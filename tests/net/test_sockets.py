@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer, provider
 from zope.interface.verify import verifyObject
 
-from mailframe.net.sockets import Sockets, sockets_of
+from mailframe.net.sockets import SHORT_OCTETS, Sockets, sockets_of
 
 MUCH = 10_000_000
 """Octets that no socket takes at once."""
@@ -276,6 +276,21 @@ def test_who_has_said_little_is_served_first(side: Side) -> None:
         client.sendall(text)
     side.sockets.doRead()
     assert order in ([b"DATA", b"QUIT", b"MAIL FROM:<>", b"x" * 4096], [b"QUIT", b"DATA", b"MAIL FROM:<>", b"x" * 4096])
+
+
+def test_who_says_much_is_served_before_others_are_read(side: Side) -> None:
+    class Closing(Noting):
+        def dataReceived(self, data: bytes) -> None:
+            super().dataReceived(data)
+            for _, other in pairs:
+                if other is not self:
+                    other.transport.connectionLost(connectionDone)
+
+    pairs = [side.connect(Closing) for _ in range(2)]
+    for client, _ in pairs:
+        client.sendall(b"x" * (SHORT_OCTETS + 1))
+    side.sockets.doRead()
+    assert sorted((len(noting.heard), len(noting.ends)) for _, noting in pairs) == [(0, 1), (SHORT_OCTETS + 1, 0)]
 
 
 def test_a_client_that_sends_while_it_is_written_to_is_heard(side: Side) -> None:
