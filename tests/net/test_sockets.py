@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer, provider
 from zope.interface.verify import verifyObject
 
-from mailframe.net.sockets import SHORT_OCTETS, Sockets, sockets_of
+from mailframe.net.sockets import EVENTS, SHORT_OCTETS, Sockets, sockets_of
 
 MUCH = 10_000_000
 """Octets that no socket takes at once."""
@@ -276,6 +276,16 @@ def test_who_has_said_little_is_served_first(side: Side) -> None:
         client.sendall(text)
     side.sockets.doRead()
     assert order in ([b"DATA", b"QUIT", b"MAIL FROM:<>", b"x" * 4096], [b"QUIT", b"DATA", b"MAIL FROM:<>", b"x" * 4096])
+
+
+def test_however_many_are_ready_the_reactor_has_its_turn(side: Side) -> None:
+    pairs = [side.connect() for _ in range(EVENTS + 1)]
+    for client, _ in pairs:
+        client.sendall(b"x")
+    side.sockets.doRead()
+    assert sum(noting.heard == b"x" for _, noting in pairs) == EVENTS
+    side.sockets.doRead()
+    assert all(noting.heard == b"x" for _, noting in pairs)
 
 
 def test_who_says_much_is_served_before_others_are_read(side: Side) -> None:
