@@ -19,13 +19,13 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.tcp import Client, Server
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailframe.deadlines import EARLY_SECONDS, Deadline
 from mailframe.net.lines import Inbox
 from mailframe.net.running import Running, park
+from mailframe.net.sockets import PLAIN_TCP
 from mailframe.net.tls import TLSInfo, tls_info
 
 T = TypeVar("T")
@@ -38,9 +38,6 @@ LINGER_SECONDS = 10.0
 """How long a client may take to read the last answer before the connection is cut."""
 PULLS_A_TURN = 100
 """Commands that a client may send ahead and have served before other connections get their turn."""
-
-_PLAIN_TCP = (Server, Client)
-"""Twisted's own transports, of which we know how they keep what is written."""
 
 
 class ConversationOver(Exception):
@@ -229,7 +226,7 @@ class Conversation(Protocol):
 
     def connectionMade(self) -> None:
         """Start to converse."""
-        self._is_plain = type(self.transport) in _PLAIN_TCP
+        self._is_plain = type(self.transport) in PLAIN_TCP
         if ITCPTransport.providedBy(self.transport):
             # An answer in two writes would else wait 40 ms for the client to acknowledge the first one.
             self.transport.setTcpNoDelay(True)
@@ -358,7 +355,7 @@ class Conversation(Protocol):
         """See to the deadline. One watch serves many waits: it is moved when it would be late, else it looks again."""
         if self._watch is not None:
             self._watch.cancel()
-        self._watch = Deadline(self.clock, seconds, self._look)
+        self._watch = Deadline(self.clock, max(0.0, seconds), self._look)
 
     def _look(self) -> None:
         self._watch = None

@@ -32,8 +32,8 @@ _HAS_EPOLL = hasattr(select, "epoll")
 _IN, _OUT, _GONE = (select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR) if _HAS_EPOLL else (1, 4, 24)
 _ALL_WRITTEN = ConnectionDone()
 """The end of a connection that we have closed."""
-_PLAIN_TCP = (Client, Server)
-"""Transports that read no other way than by C{recv}."""
+PLAIN_TCP = (Client, Server)
+"""Twisted's own transports, of which we know how they read, and how they keep what is written."""
 _Ready: TypeAlias = "tuple[int, int, Any, Callable[[Any], BaseException | None], Any]"
 """Octets that were read, the descriptor, its transport, what serves it, and what with."""
 _SIZE = itemgetter(0)
@@ -169,7 +169,7 @@ class Sockets:
             socket = self._sockets.get(number)
             if socket is None:
                 continue  # serving another one has ended it
-            if events != _IN or type(socket) not in _PLAIN_TCP or not socket.connected:
+            if events != _IN or type(socket) not in PLAIN_TCP or not socket.connected:
                 ready.append((0, number, socket, partial(self._serve, socket), events))
                 continue
             try:
@@ -223,5 +223,5 @@ class Sockets:
     def connectionLost(self, reason: Failure) -> None:
         """The reactor ends, and with it all connections."""
         for number, socket in list(self._sockets.items()):
-            self._forget(number)
-            socket.connectionLost(reason)
+            if self._sockets.get(number) is socket:  # ending another one has not ended it
+                self._end(socket, CONNECTION_LOST)

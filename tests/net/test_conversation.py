@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -25,6 +26,14 @@ from mailframe.net.conversation import (
 from mailframe.testing.transcript import Wire
 
 Script = Callable[["Scripted"], Awaitable[None]]
+
+
+class Strict(Clock):
+    """Takes no time before now, as the reactor takes none."""
+
+    def callLater(self, delay: float, *call: Any, **more: Any) -> Any:
+        assert delay >= 0
+        return super().callLater(delay, *call, **more)
 
 
 class Scripted(Conversation):
@@ -236,6 +245,15 @@ class ConversationTests(SynchronousTestCase):
         assert conversation.said_sorry == [ClientTooSlow]
         assert self.said() == b"hello\r\nsorry\r\n"
         assert self.wire.disconnecting
+
+    def test_a_wait_whose_time_is_over_before_it_begins_ends_like_any_other(self) -> None:
+        async def late(conversation: Scripted) -> None:
+            await conversation.wait(-0.5)
+
+        self.clock = Strict()
+        conversation = self.begin(late)
+        self.clock.advance(0)
+        assert isinstance(conversation.over, ClientTooSlow)
 
     def test_each_line_has_its_own_deadline(self) -> None:
         conversation = self.begin(echo)

@@ -366,6 +366,23 @@ def test_when_the_reactor_ends_all_connections_do(side: Side) -> None:
     assert not side.is_watched
 
 
+def test_so_do_those_that_end_each_other_or_fail_to_end(side: Side, logged: list[LogEvent]) -> None:
+    class Dragging(Noting):
+        def connectionLost(self, reason: Failure = connectionDone) -> None:
+            super().connectionLost(reason)
+            for other in side.made:
+                if not other.ends:
+                    other.transport.connectionLost(reason)
+            raise ZeroDivisionError
+
+    notings = [side.connect(Dragging)[1] for _ in range(3)]
+    last = side.connect(Failing)[1]
+    side.sockets.connectionLost(Failure(ConnectionLost()))
+    assert [noting.ends for noting in [*notings, last]] == [[ConnectionLost]] * 4
+    assert {each["log_format"] for each in logged} == {"a connection could not be ended"}
+    assert not side.is_watched
+
+
 def test_a_connection_that_we_begin_is_watched_like_the_others(side: Side) -> None:
     noting = Noting()
 
