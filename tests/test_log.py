@@ -112,6 +112,16 @@ class LinesOfAMomentTests(SynchronousTestCase):
         self.reactor.advance(GATHER_SECONDS)
         assert self.lines() == ["one", "two", "three"]
 
+    def test_what_may_change_is_shown_as_it_was(self) -> None:
+        observer: Any = self.log.observer
+        changing = ["before"]
+        self.log.info("one")
+        Logger(observer=observer, namespace="n").info("{changing}", changing=changing)
+        self.log.info("three")
+        changing[0] = "after"
+        self.reactor.advance(GATHER_SECONDS)
+        assert self.lines() == ["one", "['before']", "three"]
+
     def test_a_warning_comes_out_at_once_with_all_before_it(self) -> None:
         self.log.info("one")
         self.log.warn("two")

@@ -123,7 +123,7 @@ class ToMailbox:
         # Final delivery is here, so here it is noted where reports go (RFC 5321 4.4).
         sender = b"" if delivery.sender is None else bytes(delivery.sender)
         message = delivery.message.with_fields(trace.return_path(sender))
-        failed = await self._store(message, sorted({name for names in accounts.values() for name in names}))
+        failed = await self._store(message, {name for names in accounts.values() for name in names})
         for address, names in accounts.items():
             problem = next((failed[name] for name in names if name in failed), None) if failed else None
             outcomes[address] = _outcome(problem) if problem else _kept_for(names)
@@ -144,9 +144,9 @@ class ToMailbox:
         circles = [each for each, outcome in sent.items() if isinstance(outcome, Failed) and beyond[each].accounts]
         return {**sent, **{each: kept[each] for each in circles}}
 
-    async def _store(self, message: Message, accounts: Sequence[str]) -> dict[str, Exception]:
+    async def _store(self, message: Message, accounts: set[str]) -> dict[str, Exception]:
         """Return the accounts whose mailbox did not get it."""
-        filings = [_filing(account) for account in accounts]
+        filings = [_filing(account) for account in sorted(accounts)]
         if not filings:
             return {}
         if IBulkDelivery.providedBy(self.store):

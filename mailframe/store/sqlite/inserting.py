@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mailframe import flagsets
 from mailframe.bodies import Files
@@ -13,8 +13,10 @@ from mailframe.interfaces import SEEN, Appended, FlagSet
 from mailframe.message.digest import Digest, digest
 from mailframe.site import Site
 from mailframe.spool import FileBody, Message
-from mailframe.sqlite.database import Writer
 from mailframe.values import value
+
+if TYPE_CHECKING:
+    from mailframe.sqlite.database import Writer
 
 T = TypeVar("T")
 
