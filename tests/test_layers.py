@@ -25,6 +25,7 @@ LONG = {
 
 EDGE = {
     "mailframe.net.conversation": "the edge that all protocols share",
+    "mailframe.net.speaking": "its half that speaks",
     "mailframe.net.listening": "factories that count connections",
     "mailframe.net.sockets": "what connections take for their reactor",
     "mailframe.net.certificates": "reads them again when they change",

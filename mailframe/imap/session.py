@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from attrs import define, field
@@ -47,7 +47,7 @@ class Wire(Protocol):
     def wake(self) -> None:
         """End the present wait."""
 
-    async def pull(self, parse: Callable[[], T | None], seconds: float) -> T:
+    def pull(self, parse: Callable[[], T | None], seconds: float) -> Awaitable[T]:
         """Wait until the reader makes something of the octets that came."""
 
     async def wait(self, seconds: float) -> None:

@@ -8,7 +8,8 @@ than it is served is paused; so is a conversation whose client does not read (L{
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -18,22 +19,20 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ITCPTransport,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailframe.deadlines import EARLY_SECONDS, Deadline
 from mailframe.net.lines import Inbox
 from mailframe.net.running import Running, park
-from mailframe.net.sockets import PLAIN_TCP
+from mailframe.net.speaking import Speaking
 from mailframe.net.tls import TLSInfo, tls_info
 
 T = TypeVar("T")
 
 INBOX_OCTETS = 128 * 1024
 """Octets that may wait unread before the client is paused."""
-OUTBOX_OCTETS = 64 * 1024
-"""Octets of answers that may gather before they are written."""
 LINGER_SECONDS = 10.0
 """How long a client may take to read the last answer before the connection is cut."""
 PULLS_A_TURN = 100
@@ -57,7 +56,7 @@ class Stopping(ConversationOver):
 
 
 @implementer(IPushProducer, IHalfCloseableProtocol)
-class Conversation(Protocol):
+class Conversation(Speaking):
     """
     @ivar inbox: what has arrived; the reader's to consume.
     @ivar clock: for deadlines.
@@ -65,33 +64,29 @@ class Conversation(Protocol):
     @ivar on_end: called once with this when the connection is gone and C{converse} has ended.
     """
 
-    # What Twisted gives is wider than ITransport: TCP, TLS and UNIX transports all pause, start TLS and abort.
-    transport: Any
-
     # How all of them begin. As attributes of the class they cost a new connection nothing.
     busy = False
-    _out_size = 0
-    _is_plain = False
+    _parse: Callable[[], Any] | None = None  # while a pull waits for octets: what it wants to be made of them
     _parking = False
     _draining: Deferred[None] | None = None
-    _woken = False
     _fed = False
     _pulled = 0
+    _woken = False
     _ended = False
-    _gone = False
     _stopping = False
     _reading_paused = False
     _writing_paused = False
     _done = False
     _deadline = 0.0
     _watch: Deadline | None = None
+    _watched = inf  # when the watch looks; a deadline before that needs another one
     _linger: Deadline | None = None
 
     def __init__(self, clock: IReactorTime, on_end: Callable[[Any], None] = lambda conversation: None) -> None:
+        self._disturbed = False  # whether any of _woken, _ended, _stopping, _reading_paused, _writing_paused may be set
         self.clock = clock
         self.on_end = on_end
         self.inbox = Inbox()
-        self._out: list[bytes] = []
         self._running = Running(self._run(), self._finish)
 
     # --- for subclasses ---------------------------------------------------------------------------------------------
@@ -103,30 +98,24 @@ class Conversation(Protocol):
     async def sorry(self, reason: ConversationOver) -> None:
         """Say the last words where the protocol has some: L{ClientTooSlow} and L{Stopping} ended C{converse}."""
 
-    async def pull(self, parse: Callable[[], T | None], seconds: float) -> T:
+    def pull(self, parse: Callable[[], T | None], seconds: float) -> Awaitable[T]:
         """
         Wait until the reader makes something of the octets that came.
 
         A client that does not read what it was told is not served further until it does.
 
-        @param parse: consumes from C{inbox}; C{None} while that needs more octets. It may raise.
+        @param parse: consumes from C{inbox}, and is called when there is something in it; C{None} while that needs more
+            octets. It may raise.
         @param seconds: how long the client may take.
         @raise ConversationOver: there is nothing more to come.
         """
-        deadline = self.clock.seconds() + seconds
-        if self._writing_paused:
-            await self.drained(seconds)
-        self._pulled += 1
-        if self._pulled > PULLS_A_TURN:
-            await self._let_others()
-        self._fed = False
-        while (parsed := parse()) is None:
-            if self._has_to_wait(deadline, seconds):
-                await park()
-            self._woken = self._fed = False
-        if self._reading_paused and len(self.inbox) < INBOX_OCTETS:
-            self._resume_reading()
-        return parsed
+        if self._disturbed or self.inbox.buffer:
+            return self._pull(parse, seconds)
+        if self._out:
+            self.flush()
+        self._begin_waiting(self.clock.seconds() + seconds, seconds)
+        self._parse = parse
+        return park()
 
     async def wait(self, seconds: float) -> None:
         """
@@ -141,38 +130,13 @@ class Conversation(Protocol):
 
     def wake(self) -> None:
         """End the present L{wait}, or the next one if there is none: something happened elsewhere."""
-        self._woken = True
+        if self._parse is not None:
+            if self._stopping and not self.busy:
+                self._fail(Stopping())
+            return  # only octets help
+        self._woken = self._disturbed = True
         if self._running.parked:
             self._running.go_on()
-
-    def write(self, data: bytes) -> None:
-        """Give octets to the client, soon."""
-        self._out.append(data)
-        self._out_size += len(data)
-        if self._out_size >= OUTBOX_OCTETS:
-            self.flush()
-
-    def flush(self) -> None:
-        """
-        Give what has gathered to the client now.
-
-        Twisted's TCP transports keep what is written until the next turn of the reactor and ask the kernel to be told
-        when they may send, which for small answers costs more than sending them. Where nothing waits before them they
-        are sent from here; what the kernel does not take goes the ordinary way, and so does any trouble.
-        """
-        out = self._out
-        if not out:
-            return
-        data = out[0] if len(out) == 1 else b"".join(out)
-        out.clear()
-        self._out_size = 0
-        if self._can_send():
-            try:
-                data = data[self.transport.socket.send(data) :]
-            except OSError:
-                pass  # Twisted will see it again
-        if data and not self._gone:
-            self.transport.write(data)
 
     async def drained(self, seconds: float) -> None:
         """
@@ -197,7 +161,7 @@ class Conversation(Protocol):
         self.inbox.clear()
         # Twisted registers us anew at the TLS layer, which would never tell us to resume what the old one paused.
         self._writing_paused = False
-        self._is_plain = False
+        self._leave_it_to_twisted()
         self.transport.startTLS(context_factory)
 
     @property
@@ -205,16 +169,11 @@ class Conversation(Protocol):
         """How the connection is protected; complete once the client has sent something over it."""
         return tls_info(self.transport)
 
-    @property
-    def gone(self) -> bool:
-        """Whether the client has gone."""
-        return self._gone
-
     # --- for the factory --------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """End politely: between commands at once, otherwise when the present one is done."""
-        self._stopping = True
+        self._stopping = self._disturbed = True
         self.wake()
 
     def abort(self) -> None:
@@ -226,7 +185,7 @@ class Conversation(Protocol):
 
     def connectionMade(self) -> None:
         """Start to converse."""
-        self._is_plain = type(self.transport) in PLAIN_TCP
+        self._begin_speaking()
         if ITCPTransport.providedBy(self.transport):
             # An answer in two writes would else wait 40 ms for the client to acknowledge the first one.
             self.transport.setTcpNoDelay(True)
@@ -234,7 +193,22 @@ class Conversation(Protocol):
         self._running.go_on()
 
     def dataReceived(self, data: bytes) -> None:
-        """Keep octets for the reader and wake it."""
+        """Let the reader make something of the octets, and go on when it has; keep them while nobody waits for any."""
+        parse = self._parse
+        if parse is None:
+            self._keep(data)
+            return
+        self.inbox.feed(data)
+        try:
+            parsed = parse()
+        except Exception as problem:
+            self._fail(problem)
+        else:
+            if parsed is not None:
+                self._parse = None
+                self._running.go_on(parsed)
+
+    def _keep(self, data: bytes) -> None:
         if self._done:
             return  # the conversation is over, nobody will read this
         self.inbox.feed(data)
@@ -242,14 +216,14 @@ class Conversation(Protocol):
         if self._running.parked:
             self._running.go_on()
         elif len(self.inbox) >= INBOX_OCTETS and not (self._reading_paused or self._parking):
-            self._reading_paused = True
+            self._reading_paused = self._disturbed = True
             self.transport.pauseProducing()
 
     def readConnectionLost(self) -> None:
         """The client sends no more but may still read: what it sent is served, then the connection ends."""
-        self._ended = True
+        self._ended = self._disturbed = True
         if self._running.parked:
-            self._running.go_on(Failure(ConnectionGone()))
+            self._fail(ConnectionGone())
 
     def writeConnectionLost(self) -> None:
         """The client does not read any more: nothing that we could say matters."""
@@ -258,10 +232,10 @@ class Conversation(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell whoever waits; a command under way goes on to its end."""
         was_done = self._done
-        self._gone = self._ended = True
-        self._is_plain = False
+        self._gone = self._ended = self._disturbed = True
+        self._leave_it_to_twisted()
         if self._running.parked:
-            self._running.go_on(Failure(ConnectionGone()))
+            self._fail(ConnectionGone())
         if self._draining is not None and not self._draining.called:
             self._draining.errback(ConnectionGone())
         for watch in (self._watch, self._linger):
@@ -272,7 +246,7 @@ class Conversation(Protocol):
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full."""
-        self._writing_paused = True
+        self._writing_paused = self._disturbed = True
 
     def resumeProducing(self) -> None:
         """The transport's buffer has room again."""
@@ -294,6 +268,28 @@ class Conversation(Protocol):
         except ConversationOver:
             pass  # nobody is there to be told
 
+    async def _pull(self, parse: Callable[[], T | None], seconds: float) -> T:
+        """Pull where octets are there already, or something has happened to the conversation."""
+        deadline = self.clock.seconds() + seconds
+        if self._writing_paused:
+            await self.drained(seconds)
+        self._pulled += 1
+        if self._pulled > PULLS_A_TURN:
+            await self._let_others()
+        self._fed = False
+        parsed = parse()
+        while parsed is None:
+            if self._has_to_wait(deadline, seconds):
+                self._parse = parse
+                parsed = await park()
+            else:
+                self._woken = self._fed = False
+                parsed = parse()
+        if self._reading_paused and len(self.inbox) < INBOX_OCTETS:
+            self._resume_reading()
+        self._disturbed = self._woken or self._ended or self._stopping or self._reading_paused or self._writing_paused
+        return parsed
+
     def _has_to_wait(self, deadline: float, seconds: float) -> bool:
         """Write what has gathered, and see to it that somebody will wake us, unless somebody has."""
         self.flush()
@@ -303,10 +299,7 @@ class Conversation(Protocol):
             return False
         if self._ended:
             raise ConnectionGone
-        self._pulled = 0
-        self._deadline = deadline
-        if self._watch is None or self._watch.when > deadline + EARLY_SECONDS:
-            self._arm(seconds)
+        self._begin_waiting(deadline, seconds)
         if not self._reading_paused:
             return True
         self._parking = True  # octets that come now are what we wait for, however many
@@ -315,6 +308,13 @@ class Conversation(Protocol):
         if self._ended:
             raise ConnectionGone
         return not (self._woken or self._fed)
+
+    def _begin_waiting(self, deadline: float, seconds: float) -> None:
+        """See to the deadline. One watch serves many waits: it is moved when it would be late, else it looks again."""
+        self._pulled = 0
+        self._deadline = deadline
+        if deadline < self._watched:
+            self._arm(seconds)
 
     async def _let_others(self) -> None:
         self.flush()
@@ -330,7 +330,7 @@ class Conversation(Protocol):
             return
         self.flush()
         self.inbox.clear()
-        if self._can_send():
+        if self._send or self._socket_send():
             # All is sent: Twisted would ask the kernel first whether more may be sent, and close when it says so.
             self.transport.connectionLost(connectionDone)
             return
@@ -340,11 +340,6 @@ class Conversation(Protocol):
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
-    def _can_send(self) -> bool:
-        """Whether the connection is there, and octets need neither wait for others nor become TLS."""
-        transport = self.transport
-        return self._is_plain and not (transport.dataBuffer or transport._tempDataBuffer)
-
     def _resume_reading(self) -> None:
         if self._reading_paused:
             self._reading_paused = False
@@ -352,20 +347,25 @@ class Conversation(Protocol):
                 self.transport.resumeProducing()
 
     def _arm(self, seconds: float) -> None:
-        """See to the deadline. One watch serves many waits: it is moved when it would be late, else it looks again."""
         if self._watch is not None:
             self._watch.cancel()
         self._watch = Deadline(self.clock, max(0.0, seconds), self._look)
+        self._watched = self._watch.when - EARLY_SECONDS
 
     def _look(self) -> None:
-        self._watch = None
+        self._watch, self._watched = None, inf
         if not self._running.parked:
             return  # a command is being served; the next wait arms again
         left = self._deadline - self.clock.seconds()
         if left > EARLY_SECONDS:
             self._arm(left)
         else:
-            self._running.go_on(Failure(ClientTooSlow()))
+            self._fail(ClientTooSlow())
+
+    def _fail(self, problem: Exception) -> None:
+        """Raise this where the client is waited for."""
+        self._parse = None
+        self._running.fail(problem)
 
 
 def _raise_too_slow(_result: object, _seconds: float) -> None:

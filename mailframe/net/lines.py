@@ -19,6 +19,8 @@ class Inbox:
     Octets that have arrived and are not consumed yet.
 
     Readers may look at C{buffer} from C{at} on and consume with L{take}; C{feed} keeps what is unread.
+
+    @ivar buffer: empty when all is consumed.
     """
 
     buffer: bytes = b""
@@ -31,12 +33,12 @@ class Inbox:
 
     def feed(self, data: bytes) -> None:
         """Add octets that have arrived."""
-        if self.at == len(self.buffer):
-            self.buffer, self._searched = data, 0
+        if not self.buffer:
+            self.buffer = data
         else:
             self.buffer = self.buffer[self.at :] + data
-            self._searched = max(0, self._searched - self.at)
-        self.at = 0
+            self._searched -= self.at
+            self.at = 0
 
     def clear(self) -> None:
         """Forget what has arrived: a client must not send ahead of a TLS handshake (RFC 3207 4.2)."""
@@ -44,10 +46,9 @@ class Inbox:
 
     def take(self, limit: int) -> bytes:
         """Consume and return at most C{limit} octets; empty when there are none."""
-        end = min(self.at + limit, len(self.buffer))
-        taken = self.buffer[self.at : end]
-        self.at = self._searched = end
-        return taken
+        buffer, start = self.buffer, self.at
+        self._go_to(start + limit)
+        return buffer[start : start + limit]
 
     def line(self, limit: int) -> bytes | None:
         """
@@ -57,22 +58,34 @@ class Inbox:
         @return: the line without its CRLF, or C{None} while it is not complete.
         @raise LineTooLong: once for a line that is longer, as soon as all of it has gone by.
         """
-        start = self.at
-        if start == len(self.buffer):
-            return None
-        end = self.buffer.find(b"\r\n", self._searched)
+        buffer = self.buffer
+        if not (self._searched or self._skipping):
+            # Nearly always one line has come and no more: one call finds that out and cuts it.
+            line, found, more = buffer.partition(b"\r\n")
+            if found and not more and len(line) + 2 <= limit:
+                self.buffer = b""
+                return line
+        start, end = self.at, buffer.find(b"\r\n", self._searched)
         if end < 0:
             self._keep_unfinished(limit)
             return None
-        self.at = self._searched = end + 2
+        self._go_to(end + 2)
         if self._skipping or end + 2 - start > limit:
             self._skipping = False
             raise LineTooLong
-        return self.buffer[start:end]
+        return buffer[start:end]
+
+    def _go_to(self, at: int) -> None:
+        """All before this is consumed."""
+        if at < len(self.buffer):
+            self.at = self._searched = at
+        else:
+            self.buffer, self.at, self._searched = b"", 0, 0
 
     def _keep_unfinished(self, limit: int) -> None:
         """Keep what has come of a line, but of one that is too long only what may begin its end."""
         # The last octet may be the CR of a CRLF whose LF is still to come.
         self._searched = len(self.buffer) - self.buffer.endswith(b"\r")
         if self._skipping or len(self) > limit:
-            self._skipping, self.at = True, self._searched
+            self._skipping = True
+            self._go_to(self._searched)

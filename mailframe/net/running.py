@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
@@ -18,9 +19,9 @@ _log = Logger()
 
 
 @types.coroutine
-def park() -> Generator[None, None, None]:
-    """Wait for L{Running.go_on}: what is yielded is no Deferred."""
-    yield
+def park() -> Generator[None, Any, Any]:
+    """Wait for L{Running.go_on}, and return what it is given: what is yielded is no Deferred."""
+    return (yield)
 
 
 class Running:
@@ -37,22 +38,27 @@ class Running:
         self.parked = False
         self._coroutine = coroutine
         self._finish = finish
-        self._context = copy_context()
+        self._in_context: Callable[..., Any] = copy_context().run
+        self._send = partial(self._in_context, coroutine.send)  # type: ignore[call-arg]  # the rest comes later
         self._stepping = False
 
     def go_on(self, arrived: Any = None) -> None:
         """
         Run up to where it waits again.
 
-        @param arrived: what it waited for; a L{Failure} is raised in it.
+        @param arrived: what it waited for.
         """
+        self._run(self._send, arrived)
+
+    def fail(self, problem: Exception) -> None:
+        """The same, but this is raised where it waited."""
+        self._run(partial(self._in_context, self._coroutine.throw), problem)
+
+    def _run(self, resume: Callable[[Any], Any], arrived: Any) -> None:
         self.parked = False
         while True:
             try:
-                if isinstance(arrived, Failure):
-                    waiting = self._context.run(arrived.throwExceptionIntoGenerator, self._coroutine)
-                else:
-                    waiting = self._context.run(self._coroutine.send, arrived)
+                waiting = resume(arrived)
             except StopIteration:
                 self._end()
                 return
@@ -70,16 +76,22 @@ class Running:
             self._stepping = False
             if not results:
                 return
-            arrived = results[0]
+            resume, arrived = self._resume(results[0])
+
+    def _resume(self, result: Any) -> tuple[Callable[[Any], Any], Any]:
+        """Return how to go on with what a Deferred has brought."""
+        if isinstance(result, Failure):
+            return partial(self._in_context, result.throwExceptionIntoGenerator), self._coroutine
+        return self._send, result
 
     def _end(self) -> None:
         finish = self._finish
         # They lead back to whoever has us: in a cycle they, and all he has, would wait for the garbage collector.
-        del self._finish, self._coroutine
+        del self._finish, self._coroutine, self._send
         finish()
 
     def _arrived(self, result: Any, results: list[Any]) -> None:
         if self._stepping:
             results.append(result)
         else:
-            self.go_on(result)
+            self._run(*self._resume(result))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
-from functools import partial
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -34,15 +33,12 @@ _ALL_WRITTEN = ConnectionDone()
 """The end of a connection that we have closed."""
 PLAIN_TCP = (Client, Server)
 """Twisted's own transports, of which we know how they read, and how they keep what is written."""
-_Ready: TypeAlias = "tuple[int, int, Any, Callable[[Any], BaseException | None], Any]"
-"""Octets that were read, the descriptor, its transport, what serves it, and what with."""
+_READ_OCTETS = Server.bufferSize
+_Read: TypeAlias = "tuple[int, int, Any, bytes]"
+"""How many octets were read, the descriptor, its transport, and the octets; none are the end."""
 _SIZE = itemgetter(0)
 
 _log = Logger()
-
-
-def _lost(_what: None) -> BaseException:
-    return CONNECTION_LOST
 
 
 def sockets_of(reactor: Any) -> Sockets | None:
@@ -164,42 +160,59 @@ class Sockets:
         the processor's caches that is a good part quicker than in turns. Of big messages it is the octets themselves
         that should still be there.
         """
-        ready: list[_Ready] = []
+        sockets = self._sockets
+        read: list[_Read] = []
+        others: list[tuple[int, Any, int]] = []
         for number, events in self._epoll.poll(0, EVENTS):
-            socket = self._sockets.get(number)
-            if socket is None:
-                continue  # serving another one has ended it
+            socket: Any = sockets.get(number)
             if events != _IN or type(socket) not in PLAIN_TCP or not socket.connected:
-                ready.append((0, number, socket, partial(self._serve, socket), events))
+                others.append((number, socket, events))
                 continue
             try:
-                data = socket.socket.recv(socket.bufferSize)
+                data = socket.socket.recv(_READ_OCTETS)
             except BlockingIOError:
                 continue
             except OSError:
-                ready.append((0, number, socket, _lost, None))
+                others.append((number, socket, _GONE))
+                continue
+            if len(data) <= SHORT_OCTETS:
+                read.append((len(data), number, socket, data))
             else:
-                read = (len(data), number, socket, socket._dataReceived, data)
-                if len(data) <= SHORT_OCTETS:
-                    ready.append(read)
-                else:
-                    self._serve_all([read])
-        ready.sort(key=_SIZE)
-        self._serve_all(ready)
+                self._hear_all([(0, number, socket, data)])
+        for number, socket, events in others:
+            if socket is not None and sockets.get(number) is socket:  # serving another one has not ended it
+                self._serve(socket, events)
+        read.sort(key=_SIZE)
+        self._hear_all(read)
 
-    def _serve_all(self, ready: list[_Ready]) -> None:
-        for _size, number, socket, serve, what in ready:
-            if self._sockets.get(number) is not socket:
+    def _hear_all(self, read: list[_Read]) -> None:
+        watched: Callable[[int], Any] = self._sockets.get
+        for _octets, number, socket, data in read:
+            if watched(number) is not socket:
                 continue  # serving another one has ended it
+            if not data:
+                self._end(socket, CONNECTION_DONE)
+                continue
             try:
-                why = serve(what)
-            except BaseException as problem:  # as the reactor does: it ends this connection, and no other
-                _log.failure("a connection has failed")
-                why = problem
+                socket.protocol.dataReceived(data)
+            except BaseException as problem:
+                self._failed(socket, problem)
+
+    def _serve(self, socket: Any, events: int) -> None:
+        try:
+            why = self._read_and_write(socket, events)
+        except BaseException as problem:
+            self._failed(socket, problem)
+        else:
             if why is not None:
                 self._end(socket, why)
 
-    def _serve(self, socket: Any, events: int) -> BaseException | None:
+    def _failed(self, socket: Any, problem: BaseException) -> None:
+        """This ends this connection, and no other, as the reactor does it."""
+        _log.failure("a connection has failed")
+        self._end(socket, problem)
+
+    def _read_and_write(self, socket: Any, events: int) -> BaseException | None:
         """Read and write as Twisted does; return why the connection is over, if it is."""
         if events & _GONE and not events & _IN:
             return CONNECTION_LOST

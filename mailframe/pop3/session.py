@@ -51,7 +51,7 @@ class Wire(Protocol):
     def write(self, data: bytes) -> None:
         """Give octets to the client, soon."""
 
-    async def pull(self, parse: Callable[[], T | None], seconds: float) -> T:
+    def pull(self, parse: Callable[[], T | None], seconds: float) -> Awaitable[T]:
         """Wait until the reader makes something of the octets that came."""
 
     async def drained(self, seconds: float) -> None:

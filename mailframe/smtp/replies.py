@@ -45,7 +45,7 @@ class Reply:
     @property
     def is_mistake(self) -> bool:
         """Whether the client did something wrong, other than offering mail that we do not want now or ever."""
-        return self.code >= 500 and (self.code <= 504 or self.code in _MISTAKES)
+        return 500 <= self.code <= 504 or self.code in _MISTAKES
 
 
 class Refused(Exception):

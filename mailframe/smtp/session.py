@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from attrs import define, field
@@ -53,7 +53,7 @@ class Wire(Protocol):
     def write(self, data: bytes) -> None:
         """Give octets to the client, soon."""
 
-    async def pull(self, parse: Callable[[], T | None], seconds: float) -> T:
+    def pull(self, parse: Callable[[], T | None], seconds: float) -> Awaitable[T]:
         """Wait until the reader makes something of the octets that came."""
 
     async def start_tls(self, context_factory: Any) -> None:
@@ -113,20 +113,30 @@ class Session:
 
     async def serve(self) -> None:
         """Serve the client from the greeting to the end."""
-        limits, read = self.role.limits, self.reader.line
+        limits, pull, read = self.role.limits, self.wire.pull, self.reader.line
         try:
             await self._greet()
             while not self.over:
                 try:
-                    line = await self.wire.pull(read, limits.command_seconds)
+                    line = await pull(read, limits.command_seconds)
                 except LineTooLong:
                     self.answer(replies.LINE_TOO_LONG)
                     continue
                 self.idle += 1
                 if self.idle > limits.commands:
                     self.end(replies.TOO_MANY_COMMANDS)
-                else:
-                    await self._serve_line(line)
+                    break
+                try:
+                    verb, argument = command(line)
+                except BadSyntax as problem:
+                    self.answer(reply(500, codes.SYNTAX, str(problem)))
+                    continue
+                try:
+                    await self._known(verb, argument).run(self, argument)
+                except BadSyntax as problem:
+                    self._refuse(verb, argument, reply(501, codes.SYNTAX, str(problem)))
+                except Refused as refused:
+                    self._refuse(verb, argument, refused.reply)
         finally:
             self.reset()
 
@@ -141,19 +151,6 @@ class Session:
         else:
             self.discards_all = isinstance(verdict, Discard)
             self.answer(known_reply(220, "", f"{self.site.hostname} {self.role.protocol} mailframe"))
-
-    async def _serve_line(self, line: bytes) -> None:
-        try:
-            verb, argument = command(line)
-        except BadSyntax as problem:
-            self.answer(reply(500, codes.SYNTAX, str(problem)))
-            return
-        try:
-            await self._known(verb, argument).run(self, argument)
-        except BadSyntax as problem:
-            self._refuse(verb, argument, reply(501, codes.SYNTAX, str(problem)))
-        except Refused as refused:
-            self._refuse(verb, argument, refused.reply)
 
     def _known(self, verb: bytes, argument: bytes) -> Command:
         known = self.vocabulary.commands.get(verb)
@@ -181,7 +178,7 @@ class Session:
     def answer(self, answer: Reply) -> None:
         """Tell the client; too many mistakes end the session."""
         self.wire.write(answer.encoded)
-        if answer.is_mistake:
+        if answer.code >= 500 and answer.is_mistake:
             self.errors += 1
             if self.errors >= self.role.limits.errors and not self.over:
                 self.end(replies.TOO_MANY_ERRORS)

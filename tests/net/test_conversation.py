@@ -15,7 +15,6 @@ from mailframe.net import conversation as edge
 from mailframe.net.conversation import (
     INBOX_OCTETS,
     LINGER_SECONDS,
-    OUTBOX_OCTETS,
     PULLS_A_TURN,
     ClientTooSlow,
     ConnectionGone,
@@ -23,6 +22,7 @@ from mailframe.net.conversation import (
     ConversationOver,
     Stopping,
 )
+from mailframe.net.speaking import OUTBOX_OCTETS
 from mailframe.testing.transcript import Wire
 
 Script = Callable[["Scripted"], Awaitable[None]]
@@ -120,6 +120,14 @@ class ConversationTests(SynchronousTestCase):
         conversation.dataReceived(b"a\r\nb\r\nc\r\nd")
         assert writes == [b"a\r\nb\r\nc\r\n"]
 
+    def test_a_line_whose_beginning_came_with_others_is_answered_when_the_rest_comes(self) -> None:
+        conversation = self.begin(echo)
+        conversation.dataReceived(b"a\r\nb\r\nc")
+        assert self.said() == b"hello\r\na\r\nb\r\n"
+        conversation.dataReceived(b"d")
+        conversation.dataReceived(b"\r\ne\r\n")
+        assert self.said() == b"cd\r\ne\r\n"
+
     def test_answers_that_pile_up_are_written_before_the_client_is_waited_for(self) -> None:
         async def talk(conversation: Scripted) -> None:
             conversation.write(b"x" * (OUTBOX_OCTETS - 1))
@@ -212,6 +220,42 @@ class ConversationTests(SynchronousTestCase):
         conversation.readConnectionLost()
         self.work.callback(None)
         assert woken == ["4"]
+        assert isinstance(conversation.over, ConnectionGone)
+
+    def test_a_wake_of_who_pulls_a_line_is_not_one_of_who_waits_afterwards(self) -> None:
+        woken: list[bytes] = []
+
+        async def talk(conversation: Scripted) -> None:
+            woken.append(await conversation.next_line())
+            await conversation.wait(60)
+            woken.append(b"woken")
+
+        conversation = self.begin(talk)
+        conversation.wake()
+        conversation.dataReceived(b"line\r\n")
+        assert woken == [b"line"]
+        conversation.wake()
+        assert woken == [b"line", b"woken"]
+
+    def test_a_stop_lets_a_pull_go_on_while_something_is_half_received(self) -> None:
+        async def talk(conversation: Scripted) -> None:
+            conversation.busy = True
+            await conversation.next_line()
+            conversation.busy = False
+            await conversation.next_line()
+
+        conversation = self.begin(talk)
+        conversation.stop()
+        assert conversation.over is None
+        conversation.dataReceived(b"rest\r\n")
+        assert isinstance(conversation.over, Stopping)
+
+    def test_an_end_that_is_told_while_reading_is_resumed_ends_the_wait(self) -> None:
+        conversation, woken = self.waiting()
+        conversation.dataReceived(b"x" * INBOX_OCTETS)
+        self.patch(self.wire, "resumeProducing", lambda: conversation.readConnectionLost())
+        self.work.callback(None)
+        assert woken == [str(INBOX_OCTETS)]
         assert isinstance(conversation.over, ConnectionGone)
 
     def test_a_wake_does_not_disturb_who_pulls_a_line(self) -> None:

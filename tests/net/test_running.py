@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import types
 import weakref
+from collections.abc import Generator
 from contextvars import ContextVar
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailframe.net.running import Running, park
@@ -69,7 +70,7 @@ class RunningTests(SynchronousTestCase):
                 except KeyError as error:
                     self.said.append(error.args[0])
 
-        self.start(work()).go_on(Failure(KeyError("b")))
+        self.start(work()).fail(KeyError("b"))
         assert self.said == ["a", "b", "finished"]
 
     def test_an_exception_that_is_a_result_is_not_raised(self) -> None:
@@ -78,6 +79,17 @@ class RunningTests(SynchronousTestCase):
 
         self.start(work())
         assert self.said == [KeyError, "finished"]
+
+    def test_a_deferred_that_has_fired_already_may_be_yielded(self) -> None:
+        @types.coroutine
+        def old_style() -> Generator[Any, Any, Any]:
+            return (yield succeed(7))
+
+        async def work() -> None:
+            self.said.append(await old_style())
+
+        self.start(work())
+        assert self.said == [7, "finished"]
 
     def test_many_results_that_are_there_already_do_not_pile_up(self) -> None:
         async def work() -> None:

@@ -44,8 +44,8 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
             yield server, client
 
 
-def serve(reactor: Any, server: socket.socket, words: bytes) -> Said:
-    said = Said(reactor, words)
+def serve(reactor: Any, server: socket.socket, words: bytes, kind: type[Said] = Said) -> Said:
+    said = kind(reactor, words)
     said.makeConnection(Server(server, said, ("127.0.0.1", 2), None, 1, reactor))  # type: ignore[arg-type]  # a socket is all it needs
     return said
 
@@ -87,6 +87,29 @@ def test_what_a_client_has_not_read_is_sent_before_the_end(
     client.settimeout(10)
     assert octets + len(received(client)) == len(MUCH)
     assert reactor.getDelayedCalls() == []
+
+
+def test_what_is_said_later_comes_after_what_the_kernel_did_not_take(
+    reactor: MemoryReactorClock, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    class Answering(Said):
+        async def converse(self) -> None:
+            self.write(MUCH)
+            while True:
+                self.write(await self.pull(lambda: self.inbox.take(10) or None, 60))
+
+    server, client = sockets
+    said = serve(reactor, server, b"", Answering)
+    said.dataReceived(b"first")
+    octets = bytearray()
+    while not octets.endswith(b"first"):
+        octets += client.recv(1_000_000)
+        write(reactor)
+    assert octets == MUCH + b"first"
+    assert not reactor.writers
+    said.dataReceived(b"second")
+    assert client.recv(100) == b"second"
+    said.connectionLost()
 
 
 def test_a_client_that_does_not_read_is_cut_off(

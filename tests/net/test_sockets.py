@@ -334,6 +334,16 @@ def test_a_protocol_that_fails_ends_with_its_connection_and_no_other(side: Side,
     assert side.is_watched
 
 
+def test_so_does_one_that_fails_while_it_is_written_to(side: Side, logged: list[LogEvent]) -> None:
+    client, failing = side.connect(Failing)
+    failing.transport.write(b"x" * 10)
+    client.sendall(b"hello")
+    side.sockets.doRead()
+    assert failing.ends == [ZeroDivisionError]
+    assert [each["log_format"] for each in logged] == ["a connection has failed", "a connection could not be ended"]
+    assert not side.is_watched
+
+
 class Ending(Noting):
     """Ends another connection when it hears something."""
 

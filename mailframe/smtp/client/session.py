@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from attrs import define, field
@@ -46,7 +46,7 @@ class Wire(Protocol):
     def write(self, data: bytes) -> None:
         """Give octets to the server, soon."""
 
-    async def pull(self, parse: Callable[[], T | None], seconds: float) -> T:
+    def pull(self, parse: Callable[[], T | None], seconds: float) -> Awaitable[T]:
         """Wait until the reader makes something of the octets that came."""
 
     async def drained(self, seconds: float) -> None:
