@@ -27,6 +27,8 @@ VALUE_CHARACTERS = 2000
 GATHER_SECONDS = 0.05
 """How long lines of the usual are gathered: what a process that is killed may leave unsaid."""
 
+_INFO = LogLevel.info
+
 
 def json_line(event: Mapping[str, Any]) -> str:
     """Return an event as one line of JSON with its line feed."""
@@ -90,14 +92,12 @@ class QuickLogger(Logger):
 
     def info(self, format: str | None = None, **kwargs: object) -> None:
         """Emit an event as Twisted's C{emit} makes it."""
-        kwargs.update(
-            log_logger=self,
-            log_level=LogLevel.info,
-            log_namespace=self.namespace,
-            log_source=self.source,
-            log_format=format,
-            log_time=time.time(),
-        )
+        kwargs["log_logger"] = self
+        kwargs["log_level"] = _INFO
+        kwargs["log_namespace"] = self.namespace
+        kwargs["log_source"] = self.source
+        kwargs["log_format"] = format
+        kwargs["log_time"] = time.time()
         self.observer(kwargs)
 
 
@@ -131,8 +131,7 @@ def _observer(out: TextIO, line: Callable[[LogEvent], str], reactor: Any) -> Obs
     def observe(event: LogEvent) -> None:
         is_quick = type(event.get("log_logger")) is QuickLogger
         waiting.append(event if is_quick else line(event))  # what it shows may log, too
-        is_usual = event.get("log_level") is LogLevel.info
-        if not is_usual or reactor is None or not reactor.running or get_ident() != thread:
+        if event.get("log_level") is not _INFO or reactor is None or not reactor.running or get_ident() != thread:
             write()
         elif len(waiting) == 1:
             reactor.callLater(GATHER_SECONDS, write)

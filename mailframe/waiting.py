@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import CoroutineType, coroutine
 from typing import Any, TypeVar
 
@@ -21,30 +21,33 @@ def in_time(call: Callable[[E], Any], event: E, clock: IReactorTime, seconds: fl
     @return: raises Twisted's C{TimeoutError} if there is no answer within C{seconds}; it was cancelled.
     """
     answer = call(event)
+    if type(answer) is CoroutineType:  # which most are
+        return _bounded(answer, clock, seconds)
     if isinstance(answer, Deferred):
         if not answer.called or answer.paused:  # a timer costs more than most answers, which are there at once
             answer.addTimeout(seconds, clock)
         return answer
-    if type(answer) is CoroutineType or isinstance(answer, Awaitable):
-        return _bounded(answer, clock, seconds)
-    return _given(answer)
+    return _bounded(_awaited(answer), clock, seconds) if isinstance(answer, Awaitable) else _given(answer)
 
 
 async def _given(answer: Any) -> Any:
     return answer
 
 
+async def _awaited(answer: Awaitable[Any]) -> Any:
+    return await answer
+
+
 @coroutine
-def _bounded(answer: Awaitable[Any], clock: IReactorTime, seconds: float) -> Generator[Any, Any, Any]:
+def _bounded(steps: Coroutine[Any, Any, Any], clock: IReactorTime, seconds: float) -> Generator[Any, Any, Any]:
     """
     Run a coroutine as a part of the one that waits for it, and cancel what it waits for when its time is over.
 
     A Deferred of its own would do the same, and costs more than most hooks do: here one that never waits costs
     nothing, and one that waits costs a L{Deadline}.
     """
-    steps: Any = answer.__await__()
     try:
-        waiting = next(steps)
+        waiting = steps.send(None)
     except StopIteration as done:
         return done.value
     late = False

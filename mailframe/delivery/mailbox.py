@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from attrs import define, field, frozen
@@ -103,7 +104,7 @@ class ToMailbox:
     async def check(self, recipient: Address) -> Verdict | None:
         """Say whether a recipient is known."""
         found = await self._find(recipient)
-        return found if isinstance(found, Reject | Postpone) else None
+        return None if isinstance(found, (tuple, _Beyond)) else found
 
     async def __call__(self, delivery: Delivery) -> Mapping[Address, Outcome]:
         """Store the message once for all its recipients."""
@@ -112,18 +113,19 @@ class ToMailbox:
         beyond: dict[Address, _Beyond] = {}
         for recipient in delivery.recipients:
             found = await self._find(recipient.address)
-            if isinstance(found, _Beyond):
-                beyond[recipient.address], found = found, found.accounts
-            if isinstance(found, Reject):
-                outcomes[recipient.address] = Failed(found.status, found.text)
-            elif isinstance(found, Postpone):
-                outcomes[recipient.address] = Retry(found.status, found.text)
-            else:
+            if isinstance(found, tuple):
                 accounts[recipient.address] = found
+            elif isinstance(found, _Beyond):
+                accounts[recipient.address] = found.accounts
+                beyond[recipient.address] = found
+            elif isinstance(found, Reject):
+                outcomes[recipient.address] = Failed(found.status, found.text)
+            else:
+                outcomes[recipient.address] = Retry(found.status, found.text)
         # Final delivery is here, so here it is noted where reports go (RFC 5321 4.4).
         sender = b"" if delivery.sender is None else bytes(delivery.sender)
         message = delivery.message.with_fields(trace.return_path(sender))
-        failed = await self._store(message, {name for names in accounts.values() for name in names})
+        failed = await self._store(message, sorted(set(chain.from_iterable(accounts.values()))))
         for address, names in accounts.items():
             problem = next((failed[name] for name in names if name in failed), None) if failed else None
             outcomes[address] = _outcome(problem) if problem else _kept_for(names)
@@ -144,17 +146,17 @@ class ToMailbox:
         circles = [each for each, outcome in sent.items() if isinstance(outcome, Failed) and beyond[each].accounts]
         return {**sent, **{each: kept[each] for each in circles}}
 
-    async def _store(self, message: Message, accounts: set[str]) -> dict[str, Exception]:
+    async def _store(self, message: Message, accounts: Sequence[str]) -> dict[str, Exception]:
         """Return the accounts whose mailbox did not get it."""
-        filings = [_filing(account) for account in sorted(accounts)]
-        if not filings:
+        if not accounts:
             return {}
+        filings = [_filing(account) for account in accounts]
         if IBulkDelivery.providedBy(self.store):
             try:
                 failed = await self.store.deliver(message, filings)
             except MailError as error:
                 return dict.fromkeys(accounts, error)
-            return {filing.account: error for filing, error in failed.items()}
+            return {filing.account: error for filing, error in failed.items()} if failed else {}
         result: dict[str, Exception] = {}
         for filing in filings:
             try:

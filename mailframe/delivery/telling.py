@@ -26,6 +26,8 @@ async def tell_success(queue: IDeliveryQueue, delivery: Delivery, outcomes: Resu
         for recipient, outcome in outcomes
         if "SUCCESS" in recipient.notify and isinstance(outcome, Delivered)
     ]
+    if not delivered:
+        return
     told = [news_of(delivery.envelope, recipient, success(outcome), outcome) for recipient, outcome in delivered]
     news = [each for each in told if each is not None]
     if not news:

@@ -65,8 +65,13 @@ def received(origin: bytes, id: bytes, for_: bytes | None, when: float) -> bytes
     @param for_: the recipient, given only when there is one alone, or recipients learn of each other (RFC 5321 7.2).
     @param when: seconds since the epoch.
     """
-    whom = b"\r\n\tfor <%b>; " % _word(for_) if for_ else b";\r\n\t"
-    return b"%b id %b%b%b\r\n" % (origin, _word(id), whom, dates.utc(int(when)))
+    whom = _whom(for_) if for_ else b";\r\n\t"
+    return b"%b id %b%b%b\r\n" % (origin, id if id.isalnum() else _word(id), whom, dates.utc(int(when)))
+
+
+@lru_cache(maxsize=4096)
+def _whom(for_: bytes) -> bytes:
+    return b"\r\n\tfor <%b>; " % _word(for_)
 
 
 def _word(value: bytes, longest: int = _LONGEST_WORD) -> bytes:

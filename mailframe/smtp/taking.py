@@ -73,15 +73,21 @@ async def _hand_on(
         number, envelope, envelope.recipients, message, session.client, site=session.site, queue=session.queue
     )
     outcomes: Results = await hand(delivery, targets, session.site.clock)
-    if session.queue is not None and not session.role.is_lmtp:
+    is_lmtp, problems = session.role.is_lmtp, _problems(outcomes)
+    if problems and session.queue is not None and not is_lmtp:
         outcomes = await queue_rest(session.queue, delivery, outcomes, session.site.clock.seconds())
+        problems = _problems(outcomes)
     _report(session, delivery, outcomes)
     notes.taken(number, message, outcomes)
-    if session.queue is not None and (session.role.is_lmtp or all(isinstance(each, Delivered) for _, each in outcomes)):
+    if session.queue is not None and (is_lmtp or not problems):
         await tell_success(session.queue, delivery, outcomes, session.site)
-    if session.role.is_lmtp:
+    if is_lmtp:
         return [_answer(number, outcome) for _recipient, outcome in outcomes]
-    return [_single(number, outcomes)]
+    return [_single(number, outcomes, problems)]
+
+
+def _problems(outcomes: Results) -> list[Outcome]:
+    return [outcome for _recipient, outcome in outcomes if not isinstance(outcome, Delivered)]
 
 
 def _stored(number: str) -> Reply:
@@ -94,9 +100,8 @@ def _answer(number: str, outcome: Outcome) -> Reply:
     return reply(550 if isinstance(outcome, Failed) else 451, outcome.status, outcome.text)
 
 
-def _single(number: str, outcomes: Sequence[tuple[Recipient, Outcome]]) -> Reply:
+def _single(number: str, outcomes: Results, problems: Sequence[Outcome]) -> Reply:
     """One answer for all recipients: anything less than success for all is said, and the client keeps the message."""
-    problems = [outcome for _recipient, outcome in outcomes if not isinstance(outcome, Delivered)]
     if not problems:
         return _stored(number)
     # A recipient for whom it may work later decides: then the client sends again, and nobody is left out.
@@ -107,7 +112,7 @@ def _single(number: str, outcomes: Sequence[tuple[Recipient, Outcome]]) -> Reply
     return _answer(number, worst)
 
 
-def _report(session: Session, delivery: Delivery, outcomes: Sequence[tuple[Recipient, Outcome]]) -> None:
+def _report(session: Session, delivery: Delivery, outcomes: Results) -> None:
     for recipient, outcome in outcomes:
         _log.info(
             "{session} {client} {message} from <{sender}> to <{recipient}>, {size} octets: {outcome} {text}",
