@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred, succeed
@@ -31,6 +32,19 @@ class InTimeTests(SynchronousTestCase):
             return given + int(await succeed(1))
 
         assert self.successResultOf(self.ask(answer)) == 8
+        assert self.clock.getDelayedCalls() == []
+
+    def test_whatever_else_can_be_awaited_may_wait(self) -> None:
+        waiting: Deferred[int] = Deferred()
+
+        class Answer:
+            def __await__(self) -> Generator[Any, Any, int]:
+                return int((yield waiting)) + 1
+
+        asked = self.ask(lambda given: Answer())
+        self.assertNoResult(asked)
+        waiting.callback(1)
+        assert self.successResultOf(asked) == 2
         assert self.clock.getDelayedCalls() == []
 
     def test_a_coroutine_may_wait_several_times(self) -> None:
