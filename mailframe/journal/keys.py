@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from hashlib import blake2b
 
 from mailframe.journal.events import Arrived, Event, Refused
 
 KEY_CHARACTERS = 320
 """Of a Message-ID that count: an address of the greatest length has no more (RFC 5321 4.5.3.1)."""
 
-_KEY_OCTETS = 7
-"""Few enough for a positive integer of SQLite."""
+DIGEST_OCTETS = 7
+"""So many that unequal keys share a digest hardly ever, and not because somebody wants it."""
 
 
 def address_key(address: str) -> str:
@@ -38,11 +37,9 @@ def keys(events: Iterable[Event]) -> set[str]:
     return found
 
 
-@lru_cache(maxsize=4096)
-def hashed(key: str) -> int:
-    """Return a number that stands for a key: unequal keys share one hardly ever, and not because somebody wants it."""
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=_KEY_OCTETS).digest()
-    return int.from_bytes(digest, "big")
+def digest(key: str) -> bytes:
+    """Return the L{DIGEST_OCTETS} that stand for a key."""
+    return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=DIGEST_OCTETS).digest()
 
 
 def leads_to(key: str, events: Sequence[Event]) -> bool:

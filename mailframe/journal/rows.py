@@ -5,25 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import fields_dict
 
 from mailframe.journal.events import KIND_OF, KINDS, Event
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+Lists: TypeAlias = "Sequence[Sequence[Any]]"
+"""Events, each as the name of its kind and its values in their order: of what JSON knows alone."""
+
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _VALUES = {kind: (name, attrgetter(*fields_dict(kind))) for kind, name in KIND_OF.items()}
 _TUPLES: Mapping[str, tuple[int, ...]] = {
     name: tuple(at for at, each in enumerate(fields_dict(kind)) if each == "recipients") for name, kind in KINDS.items()
 }
+_MESSAGE = 2
+"""Where the message's id stands in an event of any kind: behind the name and the time."""
 
 
-def as_lists(events: Sequence[Event]) -> list[list[Any]]:
-    """Return each event as the name of its kind and its values in their order: of what JSON knows alone."""
+def as_lists(events: Sequence[Event]) -> Lists:
+    """Return events as lists."""
     lists = []
     for event in events:
         name, values = _VALUES[type(event)]
-        lists.append([name, *values(event)])
+        lists.append((name, *values(event)))
     return lists
 
 
@@ -37,11 +42,23 @@ def from_lists(lists: Sequence[Sequence[Any]]) -> list[Event]:
     return events
 
 
-def events_text(events: Sequence[Event]) -> str:
-    """Return events as a text of ASCII."""
-    return _encode(as_lists(events))
+def message_of(lists: Lists) -> str:
+    """Return the id of the message that events are about."""
+    message: str = lists[0][_MESSAGE]
+    return message
 
 
-def read_events(text: str) -> list[Event]:
-    """Return the events of a text."""
-    return from_lists(json.loads(text))
+def entries_text(entries: Sequence[Sequence[Event]]) -> str:
+    """Return the events of several entries as a text of ASCII."""
+    return _encode([as_lists(events) for events in entries])
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Return one text of the entries of several."""
+    return f"[{','.join([text[1:-1] for text in texts])}]"
+
+
+def read_entries(text: str) -> list[Lists]:
+    """Return the events of each entry of a text, as lists."""
+    entries: list[Lists] = json.loads(text)
+    return entries

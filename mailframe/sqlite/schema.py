@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import apsw
 
 from mailframe.errors import NewerSchema
-from mailframe.journal.tables import JOURNAL
+from mailframe.journal import tables as journal
+from mailframe.journal.upgrade import into_blocks
 from mailframe.queue import tables as queue
 from mailframe.sqlite import answered, tls
 
@@ -98,17 +101,18 @@ CREATE TABLE flag_change (
 INSERT INTO flag_change SELECT id, modseq, 1, uidnext FROM mailbox;
 """
 
-STEPS: tuple[str, ...] = (
+STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _MAIL + queue.FIRST,
     queue.FLOWS,
     tls.TABLES,
     queue.BY_HAND,
-    JOURNAL,
+    journal.FIRST,
     answered.TABLE,
     queue.SUPPRESSIONS,
     _FLAG_CHANGES,
+    into_blocks,
 )
-"""Step n leads from version n to version n+1; a step that was released is never changed."""
+"""Step n leads from version n to version n+1, as SQL or a function; a step that was released is never changed."""
 
 VERSION = len(STEPS)
 
@@ -128,10 +132,17 @@ def prepare(connection: apsw.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
             for step in STEPS[found:]:
-                connection.execute(step)
+                _take(step, connection)
             connection.pragma("user_version", VERSION)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:  # a full disk may have ended it already
                 connection.execute("ROLLBACK")
             raise
+
+
+def _take(step: str | Callable[[apsw.Connection], None], connection: apsw.Connection) -> None:
+    if isinstance(step, str):
+        connection.execute(step)
+    else:
+        step(connection)
