@@ -32,14 +32,14 @@ WRITE_SECONDS = 0.1
 """How long events wait at the most before they are written: what a crash can lose, or a trace by another process."""
 WRITE_ENTRIES = 256
 """Entries that are written together: 2 ms of the writer's time."""
-WRITE_EVENTS = 1024
-"""As soon as they have so many events, they are fewer: of a message for a thousand there are a thousand."""
+WRITE_WEIGHT = 1024
+"""Events and recipients in them, beyond which they are fewer: a message for a thousand has a thousand of both."""
 WAITING_ENTRIES = 20_000
 """Entries that may wait in memory, some 20 MB; when the disk takes none, later ones are lost."""
 PRUNE_SECONDS = 60.0
 """How often the journal looks for what it may forget."""
-PRUNE_PAUSE = 0.05
-"""How long it rests after a step, when there is more."""
+PRUNE_PAUSE = 0.02
+"""How long it rests after a step, when there is more: it forgets 12,000 entries a second then."""
 
 _log = Logger()
 
@@ -143,8 +143,8 @@ class SQLiteJournal:
             self._write_some()
 
     def _write_some(self) -> Deferred[None]:
-        ends = list(accumulate(map(len, self._gathered[:WRITE_ENTRIES])))
-        count = max(1, bisect_right(ends, WRITE_EVENTS))
+        weights = accumulate(map(_weight, self._gathered[:WRITE_ENTRIES]))
+        count = max(1, bisect_right(list(weights), WRITE_WEIGHT))
         some, self._gathered = self._gathered[:count], self._gathered[count:]
         self._given += count
         self._writing = True
@@ -184,3 +184,8 @@ class SQLiteJournal:
     def _not_pruned(self, failure: Failure) -> bool:
         _log.warn("the journal cannot forget what is old: {why}", why=failure.getErrorMessage())
         return False
+
+
+def _weight(events: Sequence[Event]) -> int:
+    """How much there is to do for an entry; where its recipients stand in many events, these are enough."""
+    return len(events) + len(getattr(events[-1], "recipients", ()))

@@ -15,7 +15,6 @@ from attrs import define, evolve
 from mailframe.delivery.queueing import QUEUED
 from mailframe.envelope import Envelope, Recipient
 from mailframe.hooks import Accept, Answer, Delivered, Discard, Failed, Outcome, Postpone, Reject, Verdict, ask
-from mailframe.interfaces import IJournal
 from mailframe.journal.events import Arrived, Event, Handed, Judged, Refused
 from mailframe.journal.noting import addresses_of, message_id_of
 from mailframe.smtp.grammar import BadSyntax, path
@@ -133,7 +132,6 @@ class Notes:
     @ivar time: when the message had come.
     """
 
-    journal: IJournal | None
     session: Session
     envelope: Envelope
     events: list[Event]
@@ -142,21 +140,22 @@ class Notes:
     @classmethod
     def of(cls, session: Session, envelope: Envelope) -> Notes:
         """Take over the notes of the session's transaction."""
-        return cls(session.site.journal, session, envelope, session.notes, session.site.clock.seconds())
+        return cls(session, envelope, session.notes, session.site.clock.seconds())
 
     def refused(self, message: Message | Reply, answer: Reply) -> None:
         """Note that the message was refused; where it is none, nobody knows its Message-ID."""
-        if self.journal is None or not self.envelope.recipients:  # each of them was refused, and that is noted
+        journal = self.session.site.journal
+        if journal is None or not self.envelope.recipients:  # each of them was refused, and that is noted
             return
         message_id = message_id_of(message.head) if isinstance(message, Message) else ""
         sender, recipients = addresses_of(self.envelope)
-        self.journal.note([*self.events, _refused(self.session, "message", answer, sender, recipients, message_id)])
+        journal.note([*self.events, _refused(self.session, "message", answer, sender, recipients, message_id)])
 
     def taken(self, number: str, message: Message, outcomes: Sequence[tuple[Recipient, Outcome]]) -> None:
         """Note where the message came from, and what became of it; nothing, if it was thrown away."""
-        if self.journal is None:
+        site, client = self.session.site, self.session.client
+        if site.journal is None:
             return
-        now, client = self.session.site.clock.seconds(), self.session.client
         tls, identity = client.tls, client.identity
         sender, recipients = addresses_of(self.envelope)
         arrived = Arrived(
@@ -173,15 +172,17 @@ class Notes:
             message_id_of(message.head),
             message.size,
         )
-        before = [evolve(each, message=number) for each in self.events] if self.events else self.events
-        self.journal.note([*before, arrived, *[_handed(now, number, *each) for each in outcomes]])
+        events = [evolve(each, message=number) for each in self.events] if self.events else []
+        events.append(arrived)
+        now = site.clock.seconds()
+        for recipient, outcome in outcomes:
+            events.append(_handed(now, number, str(recipient.address), outcome))
+        site.journal.note(events)
 
 
-def _handed(now: float, number: str, recipient: Recipient, outcome: Outcome) -> Handed:
-    address = str(recipient.address)
+def _handed(now: float, number: str, recipient: str, outcome: Outcome) -> Handed:
     if isinstance(outcome, Delivered):
         queued = outcome.text == QUEUED.text and outcome == QUEUED
-        return Handed(now, number, address, "queued" if queued else "delivered", "", outcome.text)
-    return Handed(
-        now, number, address, "failed" if isinstance(outcome, Failed) else "postponed", outcome.status, outcome.text
-    )
+        return Handed(now, number, recipient, "queued" if queued else "delivered", "", outcome.text)
+    name = "failed" if isinstance(outcome, Failed) else "postponed"
+    return Handed(now, number, recipient, name, outcome.status, outcome.text)

@@ -25,8 +25,8 @@ from mailframe.journal.sqlite import (
     PRUNE_SECONDS,
     WAITING_ENTRIES,
     WRITE_ENTRIES,
-    WRITE_EVENTS,
     WRITE_SECONDS,
+    WRITE_WEIGHT,
     SQLiteJournal,
 )
 from mailframe.site import Site
@@ -154,11 +154,13 @@ class WritingTests(SynchronousTestCase):
     def test_messages_for_many_are_written_a_few_at_a_time(self) -> None:
         self.start()
         self.database.prompt = False
-        lengths = [WRITE_EVENTS - 1, 1, 1, WRITE_EVENTS + 1, WRITE_EVENTS - 1, 2, 1]
-        for length in lengths:
-            self.journal.note([arrived("m1")] * length)
+        half = WRITE_WEIGHT // 2
+        for events in (half, half, 1, WRITE_WEIGHT + 1, WRITE_WEIGHT - 1, 1, 1):
+            self.journal.note([Handed(START, "m1", "bob@example.net", "queued", "", "")] * events)
+        for recipients in (half, half - 3, half, 1):
+            self.journal.note([arrived("m1", "ann@example.org", *["bob@example.net"] * recipients)])
         self.clock.advance(WRITE_SECONDS)
-        for written in (2, 3, 4, 5, 7):
+        for written in (2, 3, 4, 6, 9, 11):
             self.database.go_on()
             assert self.database.count == written
             self.clock.advance(WRITE_SECONDS)

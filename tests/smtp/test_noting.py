@@ -278,7 +278,11 @@ def test_message_ids_are_found_however_they_are_written() -> None:
         b"Message-ID:\r\nSubject: x\r\n": "",
         b"X-Message-ID: <a@b>\r\n": "",
         b"Message-ID: <a\xff@b>\r\n": "a\ufffd@b",
-        b"Message-ID: <" + b"a" * 2000 + b">\r\n": "a" * 997,
+        b"Message-ID: <" + b"a" * 2000 + b">\r\n": "a" * 998,
+        b"Message-ID: <>\r\nX: y\r\n": "",
+        b"Message-Id-Hash: x\r\nMessage-Id: <a@b>\r\n": "a@b",
+        b"message-id: <a@b>\r\nMessage-Id-Hash: x\r\n": "a@b",
+        b"Subject: x\r\nMessage-Id-Hash: x\r\n": "",
     }
     for head, expected in cases.items():
         assert message_id_of(head) == expected, head
