@@ -7,14 +7,15 @@ from functools import lru_cache
 from mailframe.message.parameters import Parametered, Parameters
 from mailframe.message.parts import Part
 from mailframe.message.quoting import nstring, string
+from mailframe.values import value
 
 _SHORT = 20
 _known = lru_cache(maxsize=1024)(string)
 
 
-def _word(value: bytes) -> bytes:
+def _word(word: bytes) -> bytes:
     """Return a L{string} of a word that mail is full of, such as C{text} and C{utf-8}."""
-    return _known(value) if len(value) <= _SHORT else string(value)
+    return _known(word) if len(word) <= _SHORT else string(word)
 
 
 def bodystructure(part: Part) -> bytes:
@@ -27,9 +28,39 @@ def body(part: Part) -> bytes:
     return written(part)[0]
 
 
+@value
+class Single:
+    """
+    What is written of a part that holds no others, but for its size.
+
+    @ivar start: up to its encoding.
+    @ivar extension: its extension data.
+    @ivar is_text: lines are counted.
+    """
+
+    start: bytes
+    extension: bytes
+    is_text: bool
+
+    def written(self, octets: int, lines: int) -> tuple[bytes, bytes]:
+        """Return BODY and BODYSTRUCTURE of such a part."""
+        fields = b"(%b %d %d" % (self.start, octets, lines) if self.is_text else b"(%b %d" % (self.start, octets)
+        return b"%b)" % fields, b"%b%b)" % (fields, self.extension)
+
+
+def single(part: Part) -> Single:
+    """Return what does not depend on the size of a part."""
+    return Single(_start(part), _extension(part), part.type == b"text")
+
+
 def written(part: Part) -> tuple[bytes, bytes]:
     """Return BODY and BODYSTRUCTURE, which differ only by the extension data of each part."""
-    basic, full = _multipart(part) if part.parts else _single(part)
+    if part.parts:
+        basic, full = _multipart(part)
+    elif part.message is not None:
+        basic, full = _embedding(part, part.message)
+    else:
+        return single(part).written(part.end - part.body, part.lines)
     return b"(%b)" % basic, b"(%b%b)" % (full, _extension(part))
 
 
@@ -39,17 +70,15 @@ def _multipart(part: Part) -> tuple[bytes, bytes]:
     return b"%b %b" % (b"".join(basic), subtype), b"%b %b" % (b"".join(full), subtype)
 
 
-def _single(part: Part) -> tuple[bytes, bytes]:
+def _embedding(part: Part, message: Part) -> tuple[bytes, bytes]:
+    basic, full = written(message)
+    fields = b"%b %d %b" % (_start(part), part.end - part.body, message.envelope or b"")
+    return b"%b %b %d" % (fields, basic, part.lines), b"%b %b %d" % (fields, full, part.lines)
+
+
+def _start(part: Part) -> bytes:
     described = _known_kind if part.id is None and len(part.parameters) <= 1 else _kind
-    kind = described(part.type, part.subtype, part.parameters, part.id, part.description, part.encoding)
-    fields = b"%b %d" % (kind, part.end - part.body)
-    if part.message is not None:
-        basic, full = written(part.message)
-        fields = b"%b %b" % (fields, part.message.envelope or b"")
-        return b"%b %b %d" % (fields, basic, part.lines), b"%b %b %d" % (fields, full, part.lines)
-    if part.type == b"text":
-        fields = b"%b %d" % (fields, part.lines)
-    return fields, fields
+    return described(part.type, part.subtype, part.parameters, part.id, part.description, part.encoding)
 
 
 def _kind(

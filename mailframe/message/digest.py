@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 from mailframe.message import bodystructure, dates, headers, outline, references, subject, words
-from mailframe.message.envelope import NOBODY, address_fields, compose, text_fields
-from mailframe.message.headers import Buffer
+from mailframe.message.bodystructure import Single
+from mailframe.message.envelope import compose, correspondents, text_fields
+from mailframe.message.headers import Buffer, Index
 from mailframe.message.limits import DEFAULT, Limits
-from mailframe.message.parts import scan_indexed
+from mailframe.message.newlines import total
+from mailframe.message.parts import DESCRIBING, holds_others, scan_indexed
+from mailframe.message.remembering import remembered
 from mailframe.values import value
 
 
@@ -48,26 +51,46 @@ class Digest:
 def digest(head: bytes, body: Buffer, limits: Limits = DEFAULT) -> Digest:
     """Compute the digest of a message given in two pieces, as L{headers.split} makes them."""
     index = headers.index(head, limits)
-    part = scan_indexed(index, len(head), body, limits)
-    texts, lists = text_fields(index), address_fields(index, limits)
-    raw_title = texts.get(b"subject")
+    texts, people = text_fields(index), correspondents(index, limits)
+    date, raw_title, in_reply_to, own_id = texts
     title = words.decode(raw_title, limits) if raw_title else ""
-    body_written, bodystructure_written = bodystructure.written(part)
     return Digest(
-        size=len(head) + len(body),
-        envelope=compose(texts, lists),
-        bodystructure=bodystructure_written,
-        body=body_written,
-        outline=outline.dump(part),
-        sent=_sent(texts[b"date"]) if b"date" in texts else None,
-        subject=title,
-        base_subject=subject.base(title) if title else "",
-        from_=lists.get(b"from", NOBODY).key,
-        to=lists.get(b"to", NOBODY).key,
-        cc=lists.get(b"cc", NOBODY).key,
-        message_id=references.message_id(texts.get(b"message-id")),
-        references=references.references(headers.value(index, b"references"), texts.get(b"in-reply-to"), limits),
+        len(head) + len(body),
+        compose(texts, people),
+        *_structure(index, len(head), body, limits),
+        None if date is None else _sent(date),
+        title,
+        subject.base(title) if title else "",
+        people.from_,
+        people.to,
+        people.cc,
+        references.message_id(own_id),
+        references.references(headers.value(index, b"references"), in_reply_to, limits),
     )
+
+
+def _structure(index: Index, head_octets: int, body: Buffer, limits: Limits) -> tuple[bytes, bytes, bytes]:
+    """Return BODYSTRUCTURE, BODY and the outline."""
+    if _DESCRIBING.isdisjoint(index):
+        single = _PLAIN
+    elif holds_others(index, limits):
+        part = scan_indexed(index, head_octets, body, limits)
+        basic, full = bodystructure.written(part)
+        return full, basic, outline.dump(part)
+    else:
+        single = _single(index, limits)
+    octets = len(body)
+    basic, full = single.written(octets, total(body))
+    return full, basic, outline.single(0, head_octets, head_octets + octets)
+
+
+def _read_single(index: Index, limits: Limits) -> Single:
+    return bodystructure.single(scan_indexed(index, 0, b"", limits))
+
+
+_PLAIN = _read_single({}, DEFAULT)
+_DESCRIBING = frozenset(DESCRIBING)
+_single = remembered(DESCRIBING, _read_single, 256)
 
 
 def _sent(value: bytes) -> int | None:

@@ -10,8 +10,10 @@ from attrs import frozen
 
 from mailframe.message import addresses, headers, words
 from mailframe.message.addresses import Address, Mailbox
+from mailframe.message.headers import unfold
 from mailframe.message.limits import DEFAULT, Limits
 from mailframe.message.quoting import nstring, string
+from mailframe.message.remembering import remembered
 
 
 @frozen
@@ -26,15 +28,25 @@ class AddressList:
     written: bytes
 
 
-NOBODY = AddressList("", b"NIL")
-"""A list without an address."""
+@frozen
+class Correspondents:
+    """
+    The address fields of a header.
+
+    @ivar written: all six of them as ENVELOPE has them, with blanks between.
+    @ivar from_: the key of its list; so C{to} and C{cc}.
+    """
+
+    written: bytes
+    from_: str
+    to: str
+    cc: str
 
 
-AddressFields: TypeAlias = "dict[bytes, AddressList]"
-"""What is known of a header's address lists, by lower-case field name; those without an address are not in it."""
-TextFields: TypeAlias = "dict[bytes, bytes]"
-"""Unfolded values in the same way."""
+TextFields: TypeAlias = "Sequence[bytes | None]"
+"""Unfolded values of Date, Subject, In-Reply-To and Message-ID, C{None} for those that are not there."""
 
+_NOBODY = AddressList("", b"NIL")
 _FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
 _TEXTS = (b"date", b"subject", b"in-reply-to", b"message-id")
 _END_OF_GROUP = b"(NIL NIL NIL NIL)"
@@ -43,23 +55,37 @@ _END_OF_GROUP = b"(NIL NIL NIL NIL)"
 def envelope(fields: list[headers.Field], limits: Limits = DEFAULT) -> bytes:
     """Return the parenthesised ENVELOPE of a header."""
     index = headers.indexed(fields)
-    return compose(text_fields(index), address_fields(index, limits))
+    return compose(text_fields(index), correspondents(index, limits))
 
 
-def address_fields(index: headers.Index, limits: Limits = DEFAULT) -> AddressFields:
-    """Parse the six address fields; a field given several times counts as one list, as most servers see it."""
-    return {name: found for name in _FIELDS if name in index and (found := _list(index[name], limits)) is not NOBODY}
+def _correspondents(index: headers.Index, limits: Limits) -> Correspondents:
+    """
+    Parse the six address fields; a field given several times counts as one list, as most servers see it.
+
+    An empty Sender or Reply-To is the same as From.
+    """
+    lists = [_list(index[name], limits) if name in index else _NOBODY for name in _FIELDS]
+    from_, sender, reply_to, to, cc, bcc = lists
+    in_envelope = (from_, _or(sender, from_), _or(reply_to, from_), to, cc, bcc)
+    return Correspondents(b" ".join([each.written for each in in_envelope]), from_.key, to.key, cc.key)
+
+
+correspondents = remembered(_FIELDS, _correspondents, 1024)
+
+
+def _or(given: AddressList, default: AddressList) -> AddressList:
+    return default if given is _NOBODY else given
 
 
 def _list(raw: list[bytes], limits: Limits) -> AddressList:
-    value = headers.unfold(raw[0]) if len(raw) == 1 else b",".join(map(headers.unfold, raw))
+    value = unfold(raw[0]) if len(raw) == 1 else b",".join(map(unfold, raw))
     return _known(value, limits) if len(value) <= _REMEMBERED else _read(value, limits)
 
 
 def _read(value: bytes, limits: Limits) -> AddressList:
     found = addresses.parse(value, limits)
     if not found:
-        return NOBODY
+        return _NOBODY
     first = found[0].local if isinstance(found[0], Mailbox) else found[0].name
     return AddressList(words.decode(first, limits), _written(found))
 
@@ -71,25 +97,13 @@ _known = lru_cache(maxsize=2048)(_read)
 
 def text_fields(index: headers.Index) -> TextFields:
     """Unfold the four other fields; of one given several times the first one counts."""
-    return {name: headers.unfold(index[name][0]) for name in _TEXTS if name in index}
+    return [unfold(index[name][0]) if name in index else None for name in _TEXTS]
 
 
-def compose(texts: TextFields, lists: AddressFields) -> bytes:
-    """Return the parenthesised ENVELOPE; an empty Sender or Reply-To is the same as From."""
-    text, listed = texts.get, lists.get
-    from_ = listed(b"from", NOBODY)
-    return b"(%b %b %b %b %b %b %b %b %b %b)" % (
-        nstring(text(b"date")),
-        nstring(text(b"subject")),
-        from_.written,
-        listed(b"sender", from_).written,
-        listed(b"reply-to", from_).written,
-        listed(b"to", NOBODY).written,
-        listed(b"cc", NOBODY).written,
-        listed(b"bcc", NOBODY).written,
-        nstring(text(b"in-reply-to")),
-        nstring(text(b"message-id")),
-    )
+def compose(texts: TextFields, lists: Correspondents) -> bytes:
+    """Return the parenthesised ENVELOPE."""
+    date, subject, in_reply_to, message_id = map(nstring, texts)
+    return b"(%b %b %b %b %b)" % (date, subject, lists.written, in_reply_to, message_id)
 
 
 def _written(found: Sequence[Address]) -> bytes:

@@ -17,6 +17,12 @@ def count(octets: bytes, one: bytes = b"\n") -> int:
     return len(octets) - len(octets.replace(one, b""))
 
 
+def total(buffer: Buffer) -> int:
+    """Return how many lines end in a buffer, of which no region is asked for."""
+    octets = len(buffer)
+    return count(buffer[:octets]) if octets <= BLOCK else Newlines(buffer).count(0, octets)
+
+
 @define
 class Newlines:
     """The line ends of a buffer; sums up to each block are made when first a region spans several blocks."""

@@ -35,8 +35,13 @@ Tree: TypeAlias = "Outline | Part"
 def dump(part: Tree) -> bytes:
     """Return the outline of a part for storing: JSON, C{[header, body, end, [part, ...], message]} cut where empty."""
     if not part.parts and part.message is None:
-        return b"[%d,%d,%d]" % (part.header, part.body, part.end)  # as below, for most of all mail
+        return single(part.header, part.body, part.end)
     return _ENCODE(_listed(part)).encode("ascii")
+
+
+def single(header: int, body: int, end: int) -> bytes:
+    """Return the outline of a part that holds no others, as most of all mail is."""
+    return b"[%d,%d,%d]" % (header, body, end)
 
 
 def _listed(part: Tree) -> list[Any]:

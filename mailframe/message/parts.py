@@ -12,10 +12,10 @@ from functools import lru_cache
 from attrs import define, field, frozen
 
 from mailframe.message import comments, headers, parameters
-from mailframe.message.envelope import address_fields, compose, text_fields
+from mailframe.message.envelope import compose, correspondents, text_fields
 from mailframe.message.headers import Buffer, Index
 from mailframe.message.limits import DEFAULT, Limits
-from mailframe.message.newlines import Newlines
+from mailframe.message.newlines import Newlines, total
 from mailframe.message.parameters import Parametered, Parameters
 from mailframe.values import value
 
@@ -34,6 +34,8 @@ _DESCRIPTION = (
     *(b"content-id", b"content-description", b"content-transfer-encoding", b"content-disposition"),
     *(b"content-language", b"content-location", b"content-md5"),
 )
+DESCRIBING = (b"content-type", *_DESCRIPTION)
+"""The fields of a header that a L{Part} is made of."""
 _TYPE = re.compile(rb"[^/\s]+/[^/\s]+")
 _CR = 0x0D
 
@@ -86,10 +88,14 @@ def scan_indexed(index: Index, head_octets: int, body: Buffer, limits: Limits = 
     """Do what L{scan} does, for a header already indexed."""
     kind = _content_type(index, TEXT_PLAIN, limits)
     if not _holds_others(kind):
-        lines = Newlines(body).count(0, len(body))
-        return _part(kind, index, limits, 0, head_octets, head_octets + len(body), lines)
+        return _part(kind, index, limits, 0, head_octets, head_octets + len(body), total(body))
     scanner = _Scanner(body, head_octets, limits)
     return scanner.entity(index, _Extent(-head_octets, 0, len(body)), TEXT_PLAIN, 1)
+
+
+def holds_others(index: Index, limits: Limits) -> bool:
+    """Return whether there may be other parts in a message of this header."""
+    return _holds_others(_content_type(index, TEXT_PLAIN, limits))
 
 
 def _holds_others(kind: Parametered) -> bool:
@@ -222,7 +228,7 @@ class _Scanner:
             return OPAQUE, None
         self.parts -= 1
         body, index = self.header(at.body, at.end)
-        envelope = compose(text_fields(index), address_fields(index, self.limits))
+        envelope = compose(text_fields(index), correspondents(index, self.limits))
         return kind, self.entity(index, _Extent(at.body, body, at.end), TEXT_PLAIN, depth + 1, envelope)
 
     def header(self, start: int, end: int) -> tuple[int, Index]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from mailframe.message import headers, outline
+import pytest
+
+from mailframe.message import bodystructure, headers, outline
 from mailframe.message.digest import Digest, digest
+from mailframe.message.parts import scan
 
 
 def of(message: bytes) -> Digest:
@@ -28,6 +31,28 @@ def test_the_digest_of_an_ordinary_reply() -> None:
     assert (found.from_, found.to, found.cc) == ("Gray", "imap", "Team")
     assert found.message_id == b"<3@x.test>"
     assert found.references == (b"<1@x.test>", b"<2@x.test>")
+
+
+SINGLE = [
+    b"",
+    b"Content-Type: text/html; charset=utf-8\r\n",
+    b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n",
+    b"Content-Transfer-Encoding: base64\r\n",
+    b"Content-Type: image/png; name=%25\r\nContent-ID: <a>\r\nContent-MD5: abc\r\nContent-Language: en, de\r\n",
+    b"Content-Type: text/plain\r\nContent-Type: image/png\r\n",
+    b"Content-Type: image/png\r\nContent-Type: text/plain\r\n",
+    b"Content-Type: nonsense\r\n",
+    b"Content-Type:\r\nContent-Description: " + b"long " * 200 + b"\r\n",
+]
+
+
+@pytest.mark.parametrize("body", [b"", b"hi\r\n", b"line\r\n" * 20_000])
+def test_a_message_of_one_part_is_described_as_its_part_is(body: bytes) -> None:
+    for head in SINGLE * 2:
+        head += b"Subject: x\r\n\r\n"
+        part, found = scan(head, body), digest(head, body)
+        assert (found.body, found.bodystructure) == bodystructure.written(part)
+        assert found.outline == outline.dump(part)
 
 
 def test_the_digest_of_nothing() -> None:
