@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from mailframe.bodies import Files
@@ -20,10 +20,11 @@ def test_a_small_message_is_digested_with_others_and_alike(octets: int, with_oth
     assert message.size == octets
     seen: list[Prepared] = []
 
-    async def insert(prepared: Prepared) -> None:
+    def insert(prepared: Prepared) -> Deferred[None]:
         seen.append(prepared)
+        return succeed(None)
 
-    ensureDeferred(stored(message, Files("/nowhere"), Site("mx.example.org", Clock()), insert))
+    stored(message, Files("/nowhere"), Site("mx.example.org", Clock()), insert)
     [prepared] = seen
     assert (prepared.digest is None) is with_others
-    assert prepared.columns == Prepared(prepared.content, message.digest()).columns
+    assert prepared.columns == Prepared(prepared.content, octets, message.digest()).columns

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mailframe import flagsets
@@ -20,9 +22,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# In the order of the columns below.
+_of_digest = attrgetter(
+    *("size", "sent", "subject", "base_subject", "from_", "to", "cc", "message_id"),
+    *("outline", "envelope", "bodystructure", "body"),
+)
 _MESSAGE = (
-    "INSERT INTO message (refs, size, sent, subject, base_subject, from_key, to_key, cc_key, message_id, "
-    "reference_ids, outline, envelope, bodystructure, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO message (refs, reference_ids, size, sent, subject, base_subject, from_key, to_key, cc_key, "
+    "message_id, outline, envelope, bodystructure, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _CONTENT = "INSERT INTO content (id, head, body, file) VALUES (?, ?, ?, ?)"
 _NUMBERS = "SELECT uidvalidity, uidnext, modseq + 1 FROM mailbox WHERE id = ? AND selectable"
@@ -47,11 +54,13 @@ class Prepared:
     A message as it goes into the database.
 
     @ivar content: head, body and file.
+    @ivar size: octets in the database.
     @ivar digest: C{None} for a small message. Those of a group are then computed one after the other, which takes half
         of the time that it does between other work: code and data are still in the processor's caches.
     """
 
     content: tuple[bytes, bytes | None, str | None]
+    size: int
     digest: Digest | None = None
 
     @property
@@ -59,26 +68,11 @@ class Prepared:
         """Its row in C{message}, without C{refs}."""
         head, body, _file = self.content
         known = self.digest or digest(head, body or b"")
-        return (
-            known.size,
-            known.sent,
-            known.subject,
-            known.base_subject,
-            known.from_,
-            known.to,
-            known.cc,
-            known.message_id,
-            b" ".join(known.references),
-            known.outline,
-            known.envelope,
-            known.bodystructure,
-            known.body,
-        )
+        return (b" ".join(known.references), *_of_digest(known))
 
     def is_quick(self, places: int) -> bool:
         """Whether it is inserted, with so many references, in no time."""
-        head, body, _file = self.content
-        return places <= QUICK_PLACES and len(head) + len(body or b"") <= QUICK_OCTETS
+        return places <= QUICK_PLACES and self.size <= QUICK_OCTETS
 
 
 @value
@@ -95,35 +89,56 @@ class Insertion:
     when: int
 
 
-async def stored(message: Message, files: Files, site: Site, insert: Callable[[Prepared], Awaitable[T]]) -> T:
+def stored(
+    message: Message,
+    files: Files,
+    site: Site,
+    insert: Callable[[Prepared], Awaitable[T]],
+    is_kept: Callable[[T], bool] = lambda _inserted: True,
+) -> Awaitable[T]:
     """
     Prepare a message and insert it; a big body's file is durable before, and gone again if the insertion fails.
 
     It goes only when it is sure that no row names it. When that is in doubt, or nobody wanted to wait, it stays: the
     next start removes it if there is no row then.
 
+    @param is_kept: whether a row names it, by what C{insert} has returned.
     @raise Temporary: the disk is full or broken.
     """
-    if not isinstance(message.body, FileBody):
-        known = None if message.size <= SMALL_OCTETS else message.digest()
-        return await insert(Prepared((message.head, message.body, None), known))
+    body, octets = message.body, message.size
+    if isinstance(body, FileBody):
+        return _stored_as_file(message, body, files, site, insert, is_kept)
+    known = None if octets <= SMALL_OCTETS else message.digest()
+    return insert(Prepared((message.head, body, None), octets, known))
+
+
+async def _stored_as_file(
+    message: Message,
+    body: FileBody,
+    files: Files,
+    site: Site,
+    insert: Callable[[Prepared], Awaitable[T]],
+    is_kept: Callable[[T], bool],
+) -> T:
     name = site.random(16).hex()
     try:
-        known = await site.in_thread(_keep, message, files, name)
+        known = await site.in_thread(_keep, message, body, files, name)
     except OSError as error:
         raise Temporary("The message cannot be stored now") from error
     try:
-        return await insert(Prepared((message.head, None, name), known))
+        inserted = await insert(Prepared((message.head, None, name), len(message.head), known))
     except MailError as error:
         if not isinstance(error, InDoubt):
             await site.in_thread(files.drop, [name])
         raise
+    if not is_kept(inserted):
+        await site.in_thread(files.drop, [name])
+    return inserted
 
 
-def _keep(message: Message, files: Files, name: str) -> Digest:
-    assert isinstance(message.body, FileBody)
+def _keep(message: Message, body: FileBody, files: Files, name: str) -> Digest:
     known = message.digest()
-    files.keep(message.body, name)
+    files.keep(body, name)
     return known
 
 
@@ -132,46 +147,47 @@ def _keep(message: Message, files: Files, name: str) -> Digest:
 
 def append_all(connection: Writer, insertions: Sequence[Insertion]) -> list[Appended]:
     """Insert messages that go to one place each (a L{mailframe.sqlite.database.Together})."""
-    return [Appended(*numbers) for [numbers] in insert_all(connection, insertions)]
+    uids = {mailbox: (validity, count(uid)) for mailbox, (validity, uid) in insert_all(connection, insertions).items()}
+    places = [uids[mailbox] for each in insertions for mailbox, _flags in each.places]
+    return [Appended(validity, next(following)) for validity, following in places]
 
 
-def insert_all(connection: Writer, insertions: Sequence[Insertion]) -> list[list[tuple[int, int]]]:
+def insert_all(connection: Writer, insertions: Sequence[Insertion]) -> dict[int, tuple[int, int]]:
     """
     Insert messages: each table is visited once, and the numbers of each mailbox are changed once.
 
-    @return: for each, UIDVALIDITY and UID in each of its places, in some order.
+    @return: for each mailbox UIDVALIDITY, and the UID of the first message there; the others follow in their order.
     @raise NoSuchMailbox: a mailbox is gone.
     """
-    first = _insert_messages(connection, insertions)
-    arriving: dict[int, list[tuple[int, FlagSet]]] = {}
-    for at, insertion in enumerate(insertions):
+    arriving: defaultdict[int, list[tuple[int, FlagSet, int]]] = defaultdict(list)
+    for message, insertion in enumerate(insertions, _insert_messages(connection, insertions)):
         for mailbox, flags in insertion.places:
-            arriving.setdefault(mailbox, []).append((at, flags))
-    numbers: list[list[tuple[int, int]]] = [[] for _ in insertions]
-    items = []
+            arriving[mailbox].append((message, flags, insertion.when))
+    first, items = {}, []
     for mailbox, new in arriving.items():
-        uidvalidity, uid, modseq = _count(connection, mailbox, new)
-        for offset, (at, flags) in enumerate(new):
-            row = (mailbox, uid + offset, first + at, flagsets.text(flags), insertions[at].when, modseq + offset)
-            items.append(row)
-            numbers[at].append((uidvalidity, uid + offset))
+        unseen = [SEEN in flags for _message, flags, _when in new].count(False)
+        uidvalidity, uid, modseq = _count(connection, mailbox, len(new), unseen)
+        first[mailbox] = uidvalidity, uid
+        items += [
+            (mailbox, uid + offset, message, flagsets.text(flags), when, modseq + offset)
+            for offset, (message, flags, when) in enumerate(new)
+        ]
     connection.executemany(_ITEM, items)
-    return numbers
+    return first
 
 
 def _insert_messages(connection: Writer, insertions: Sequence[Insertion]) -> int:
     """Return the id of the first; the others follow, for a new row's is one more than the highest there is."""
     connection.executemany(_MESSAGE, [(len(each.places), *each.prepared.columns) for each in insertions])
     first = int(connection.last_insert_rowid()) - len(insertions) + 1
-    connection.executemany(_CONTENT, [(first + at, *each.prepared.content) for at, each in enumerate(insertions)])
+    connection.executemany(_CONTENT, [(at, *each.prepared.content) for at, each in enumerate(insertions, first)])
     return first
 
 
-def _count(connection: Writer, mailbox: int, new: Sequence[tuple[int, FlagSet]]) -> tuple[int, int, int]:
+def _count(connection: Writer, mailbox: int, messages: int, unseen: int) -> tuple[int, int, int]:
     """Count messages in; return UIDVALIDITY, and UID and mod-sequence of the first."""
     for uidvalidity, uid, modseq in connection.execute(_NUMBERS, (mailbox,)):
-        unseen = sum(SEEN not in flags for _at, flags in new)
-        connection.execute(_COUNT, (len(new), unseen, mailbox))
+        connection.execute(_COUNT, (messages, unseen, mailbox))
         return uidvalidity, uid, modseq
     raise NoSuchMailbox("The mailbox is gone")
 
@@ -180,7 +196,7 @@ def release(connection: Writer, messages: Sequence[int]) -> list[str]:
     """Drop one reference to each message; return the files of those that nobody holds any more."""
     dropped = Counter(messages)
     refs = connection.executemany("SELECT id, refs FROM message WHERE id = ?", [(number,) for number in dropped])
-    held = {number: count - dropped[number] for number, count in refs}
+    held = {number: before - dropped[number] for number, before in refs}
     gone = [(number,) for number, left in held.items() if left <= 0]
     kept = [(left, number) for number, left in held.items() if left > 0]
     connection.executemany("UPDATE message SET refs = ? WHERE id = ?", kept)

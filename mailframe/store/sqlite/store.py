@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from attrs import define
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailframe.errors import MailError, NoSuchAccount, Permanent
+from mailframe.errors import MailError, NoSuchAccount
 from mailframe.interfaces import Filing, FlagSet, IAccount, IBulkDelivery, IMailStore
 from mailframe.spool import Message
 from mailframe.sqlite.database import Writer
@@ -31,9 +32,9 @@ class _Delivery:
 
 @value
 class _Outcome:
-    """The mailboxes that have a message now, and the filings that failed."""
+    """The places that have a message now, and the filings that failed."""
 
-    mailboxes: Sequence[int]
+    places: Sequence[tuple[int, FlagSet]]
     failed: Mapping[Filing, Exception]
 
 
@@ -60,48 +61,40 @@ class SQLiteStore:
         """Store one message for many accounts."""
         when = int(self.kept.site.clock.seconds())
 
-        async def insert(prepared: Prepared) -> _Outcome:
-            outcome = await self.kept.database.write_together(
-                self._deliver_all,
-                _Delivery(prepared, filings, when),
-                lambda outcome: self.kept.watchers.notify(outcome.mailboxes),
-                quick=prepared.is_quick(len(filings)),
-            )
-            if not outcome.mailboxes:
-                raise _NowhereToGo(outcome)
-            return outcome
+        def insert(prepared: Prepared) -> Deferred[_Outcome]:
+            delivery, quick = _Delivery(prepared, filings, when), prepared.is_quick(len(filings))
+            return self.kept.database.write_together(self._deliver_all, delivery, self._delivered, quick=quick)
 
-        try:
-            outcome = await stored(message, self.kept.files, self.kept.site, insert)
-        except _NowhereToGo as nowhere:
-            outcome = nowhere.outcome
-        return outcome.failed
+        return (await stored(message, self.kept.files, self.kept.site, insert, _is_anywhere)).failed
+
+    def _delivered(self, outcome: _Outcome) -> None:
+        self.kept.watchers.notify([mailbox for mailbox, _flags in outcome.places])
 
     def _deliver_all(self, connection: Writer, deliveries: Sequence[_Delivery]) -> list[_Outcome]:
         """Store what came together; a message that has no place is left out."""
         outcomes, insertions = [], []
-        places: dict[Filing, int | MailError] = {}
+        found: dict[Filing, tuple[int, FlagSet] | MailError] = {}
         for delivery in deliveries:
-            good: list[tuple[int, FlagSet]] = []
+            places: list[tuple[int, FlagSet]] = []
             failed: dict[Filing, Exception] = {}
             for filing in delivery.filings:
-                if filing not in places:
-                    places[filing] = self._place_or_error(connection, filing)
-                place = places[filing]
-                if isinstance(place, int):
-                    good.append((place, filing.flags))
-                else:
+                place = found.get(filing)
+                if place is None:
+                    place = found[filing] = self._place_or_error(connection, filing)
+                if isinstance(place, MailError):
                     failed[filing] = place
-            outcomes.append(_Outcome([mailbox for mailbox, _flags in good], failed))
-            if good:
-                insertions.append(Insertion(delivery.prepared, good, delivery.when))
+                else:
+                    places.append(place)
+            outcomes.append(_Outcome(places, failed))
+            if places:
+                insertions.append(Insertion(delivery.prepared, places, delivery.when))
         if insertions:
             insert_all(connection, insertions)
         return outcomes
 
-    def _place_or_error(self, connection: Writer, filing: Filing) -> int | MailError:
+    def _place_or_error(self, connection: Writer, filing: Filing) -> tuple[int, FlagSet] | MailError:
         try:
-            return self._place(connection, filing)
+            return self._place(connection, filing), filing.flags
         except MailError as error:
             return error
 
@@ -126,11 +119,8 @@ class SQLiteStore:
         return new_mailbox(connection, account, name)
 
 
-class _NowhereToGo(Permanent):
-    """No filing succeeded: the message must not stay behind without a reference."""
-
-    def __init__(self, outcome: _Outcome) -> None:
-        self.outcome = outcome
+def _is_anywhere(outcome: _Outcome) -> bool:
+    return bool(outcome.places)
 
 
 def find_account(connection: Writer, name: str) -> int | None:
