@@ -21,7 +21,11 @@ def address_key(address: str) -> str:
 
 def message_id_key(message_id: str) -> str:
     """Return what stands for a Message-ID, with or without its angle brackets."""
-    return f"<{message_id.strip().removeprefix('<').removesuffix('>')[:KEY_CHARACTERS]}"
+    return _bare_key(message_id.strip().removeprefix("<").removesuffix(">"))
+
+
+def _bare_key(message_id: str) -> str:
+    return f"<{message_id[:KEY_CHARACTERS]}"
 
 
 def keys(events: Iterable[Event]) -> set[str]:
@@ -30,7 +34,7 @@ def keys(events: Iterable[Event]) -> set[str]:
     for event in events:
         if isinstance(event, Arrived) or (isinstance(event, Refused) and not event.message):
             if event.message_id:
-                found.add(message_id_key(event.message_id))
+                found.add(_bare_key(event.message_id))
             if event.sender:
                 found.add(address_key(event.sender))
             found.update(map(address_key, event.recipients))

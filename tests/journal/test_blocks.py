@@ -67,8 +67,9 @@ def test_a_full_block_is_packed(connection: Any) -> None:
 
 def test_a_block_has_each_key_once(connection: Any) -> None:
     blocks.write(connection, [[arrived(f"m{number}")] for number in range(100)])
-    keys = {digest(ANN), digest(address_key("bob@example.net"))}
-    assert {keys[:7] + keys[7:] for (keys,) in rows(connection, "keys")} <= {a + b for a in keys for b in keys}
+    one, other = digest(ANN), digest(address_key("bob@example.net"))
+    [(keys,)] = rows(connection, "keys")
+    assert keys in (one + other, other + one)
 
 
 def test_a_block_takes_an_hour_at_the_most_so_that_what_is_old_is_forgotten_in_time(connection: Any) -> None:
