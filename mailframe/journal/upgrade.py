@@ -1,4 +1,7 @@
-"""The step from a journal with a row for each entry to one of blocks: what was noted before it is found as before."""
+"""The step from a journal with a row for each entry to one of blocks: what was noted before it is found as before.
+
+It is taken in one transaction, as every step is, so that a crash leaves the old journal; memory has a bucket at a time.
+"""
 
 from __future__ import annotations
 
