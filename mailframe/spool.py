@@ -141,15 +141,12 @@ class SpoolWriter:
     """Takes a message chunk by chunk; ends with L{finish} or L{abort}."""
 
     _spool: Spool
+    _spill_at: int
     _pieces: list[bytes] = field(factory=list, init=False)
     _size: int = field(default=0, init=False)
     _head: bytes = field(default=b"", init=False)
     _path: str | None = field(default=None, init=False)
     _file: int = field(default=-1, init=False)
-    _spill_at: int = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._spill_at = self._spool.small
 
     @property
     def size(self) -> int:
@@ -223,7 +220,7 @@ class Spool:
 
     def begin(self) -> SpoolWriter:
         """Start a new message."""
-        return SpoolWriter(self)
+        return SpoolWriter(self, self.small)
 
     def new_file(self) -> tuple[str, int]:
         """Create a file and return its path and its open descriptor."""

@@ -18,7 +18,7 @@ class Inbox:
     """
     Octets that have arrived and are not consumed yet.
 
-    Readers may look at C{buffer} from C{at} on and consume with L{take}; C{feed} keeps what is unread.
+    Readers may look at C{buffer} from C{at} on and consume with L{take} or L{skip}; C{feed} keeps what is unread.
 
     @ivar buffer: empty when all is consumed.
     """
@@ -46,9 +46,17 @@ class Inbox:
 
     def take(self, limit: int) -> bytes:
         """Consume and return at most C{limit} octets; empty when there are none."""
-        buffer, start = self.buffer, self.at
-        self._go_to(start + limit)
-        return buffer[start : start + limit]
+        taken = self.buffer[self.at : self.at + limit]
+        self.skip(limit)
+        return taken
+
+    def skip(self, octets: int) -> None:
+        """Consume so many octets, or all there are."""
+        at = self.at + octets
+        if at < len(self.buffer):
+            self.at = self._searched = at
+        else:
+            self.buffer, self.at, self._searched = b"", 0, 0
 
     def line(self, limit: int) -> bytes | None:
         """
@@ -69,18 +77,11 @@ class Inbox:
         if end < 0:
             self._keep_unfinished(limit)
             return None
-        self._go_to(end + 2)
+        self.skip(end + 2 - start)
         if self._skipping or end + 2 - start > limit:
             self._skipping = False
             raise LineTooLong
         return buffer[start:end]
-
-    def _go_to(self, at: int) -> None:
-        """All before this is consumed."""
-        if at < len(self.buffer):
-            self.at = self._searched = at
-        else:
-            self.buffer, self.at, self._searched = b"", 0, 0
 
     def _keep_unfinished(self, limit: int) -> None:
         """Keep what has come of a line, but of one that is too long only what may begin its end."""
@@ -88,4 +89,4 @@ class Inbox:
         self._searched = len(self.buffer) - self.buffer.endswith(b"\r")
         if self._skipping or len(self) > limit:
             self._skipping = True
-            self._go_to(self._searched)
+            self.skip(self._searched - self.at)

@@ -39,10 +39,11 @@ class Reader:
     line: Callable[[], bytes | None] = field(init=False)
     _open_line: int = field(default=0, init=False)
     _held: bytes = field(default=b"", init=False)
+    _fresh: bool = field(default=False, init=False)
     _first: bool = field(default=False, init=False)
     _over: bool = field(default=True, init=False)
     _left: int = field(default=0, init=False)
-    _line_ends: IncrementalNewlineDecoder = field(init=False)
+    _line_ends: IncrementalNewlineDecoder = field(factory=partial(IncrementalNewlineDecoder, None, False), init=False)
 
     def __attrs_post_init__(self) -> None:
         self.line = partial(self.inbox.line, self.limit)
@@ -57,14 +58,13 @@ class Reader:
 
     def begin_text(self) -> None:
         """What comes now is a message, up to a line with a dot alone."""
-        # The end is CRLF.CRLF, and the first CRLF is that of the DATA command: as if it were still here.
-        self._held, self._first, self._over = b"\r\n", True, False
+        self._fresh, self._over = True, False
         self._forget_looks()
 
     def _forget_looks(self) -> None:
         self.bare_newlines = self.nul = self.long_line = False
         self._open_line = 0
-        self._line_ends = IncrementalNewlineDecoder(None, translate=False)
+        self._line_ends.reset()
 
     @property
     def text_is_over(self) -> bool:
@@ -77,23 +77,23 @@ class Reader:
 
         Only CRLF.CRLF ends it, and a piece never ends within anything that could become one.
         """
-        arrived = self.inbox.buffer[self.inbox.at :] if self.inbox.at else self.inbox.buffer
+        arrived = self.inbox.buffer[self.inbox.at :]
         if not arrived:
             return None
+        if self._fresh:
+            # The end is CRLF.CRLF, and the first CRLF may be that of the DATA command: as if it were still here.
+            self._fresh, self._first = False, arrived.startswith(b".")
+            self._held = b"\r\n" if self._first else b""
         data = self._held + arrived
-        # Most pieces have no line that begins with a dot but the last one, so one search tells of end and stuffing;
-        # those of an attachment in base64 have no dot at all, which is told 70 times as fast.
-        dotted = _DOTTED.search(data) if b"." in data else None
-        dot = -1 if dotted is None else dotted.start()
-        end = dot if dot < 0 or data.startswith(_END, dot) else data.find(_END, dot)
+        end, stuffed = _end(data)
         if end >= 0:
-            self.inbox.take(end + len(_END) - len(self._held))
+            self.inbox.skip(end + len(_END) - len(self._held))
             self._over = True
-            return self._clean(data[: end + 2], stuffed=dot != end)
-        self.inbox.take(len(arrived))
+            return self._clean(data[: end + 2], stuffed)
+        self.inbox.skip(len(arrived))
         keep = _open_end(data)
         self._held = data[len(data) - keep :]
-        return self._clean(data[: len(data) - keep], stuffed=dot >= 0)
+        return self._clean(data[: len(data) - keep], stuffed)
 
     def begin_chunks(self) -> None:
         """What comes now is a message in chunks: one is announced by each L{begin_chunk}."""
@@ -155,7 +155,10 @@ class Reader:
             self.bare_newlines = True
         if b"\0" in piece:
             self.nul = True
-        self._measure(piece)
+        if self._open_line + len(piece) > self.text_line:
+            self._measure(piece)
+        last = piece.rfind(b"\n")
+        self._open_line = len(piece) - 1 - last if last >= 0 else self._open_line + len(piece)
 
     def _measure(self, piece: bytes) -> None:
         """Notice a line that is too long, looking for one line end in each stretch of the longest line."""
@@ -163,8 +166,20 @@ class Reader:
         while not self.long_line and len(piece) - start > self.text_line:
             newline = piece.rfind(b"\n", max(0, start), start + self.text_line)
             self.long_line, start = newline < 0, newline + 1
-        last = piece.rfind(b"\n")
-        self._open_line = len(piece) - 1 - last if last >= 0 else self._open_line + len(piece)
+
+
+def _end(data: bytes) -> tuple[int, bool]:
+    """Return where the end is, or -1, and whether a line before it begins with a dot."""
+    # Few lines begin with a dot but the last one, so one search tells of both. Behind the last dot there is nothing to
+    # be found: that is told 70 times as fast, and base64, which most octets are, has no dots.
+    ends = data.endswith(_END)
+    last = data.rfind(b".", 0, len(data) - 3 if ends else len(data))
+    dotted = _DOTTED.search(data, 0, last + 1) if last >= 0 else None
+    if dotted is None:
+        return len(data) - len(_END) if ends else -1, False
+    dot = dotted.start()
+    end = dot if data.startswith(_END, dot) else data.find(_END, dot)
+    return end, dot != end
 
 
 def _open_end(data: bytes) -> int:

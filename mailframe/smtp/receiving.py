@@ -13,7 +13,7 @@ from mailframe.smtp.limits import BareNewlines
 from mailframe.smtp.reader import Reader
 from mailframe.smtp.replies import Reply, reply
 from mailframe.smtp.roles import Role
-from mailframe.spool import Message, Spool, SpoolWriter
+from mailframe.spool import Message, SpoolWriter
 
 _log = Logger()
 
@@ -35,14 +35,10 @@ class Arrival:
     session: str
     reader: Reader
     role: Role
-    spool: Spool
+    _writer: SpoolWriter
     binary: bool = False
     size: int = field(default=0, init=False)
     problem: Reply | None = field(default=None, init=False)
-    _writer: SpoolWriter = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._writer = self.spool.begin()
 
     @property
     def endless(self) -> bool:

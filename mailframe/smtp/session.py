@@ -206,7 +206,7 @@ class Session:
         """A message begins to come: a server that stops waits for its end."""
         binary = self.envelope is not None and self.envelope.body == "BINARYMIME"
         self.wire.busy = True
-        self.arrival = Arrival(self.client.session, self.reader, self.role, self.spool, binary)
+        self.arrival = Arrival(self.client.session, self.reader, self.role, self.spool.begin(), binary)
         return self.arrival
 
     def end_message(self) -> Message | Reply:
