@@ -27,6 +27,7 @@ EDGE = {
     "mailframe.net.conversation": "the edge that all protocols share",
     "mailframe.net.speaking": "its half that speaks",
     "mailframe.net.listening": "factories that count connections",
+    "mailframe.net.accepting": "what takes the place of Twisted's ports",
     "mailframe.net.sockets": "what connections take for their reactor",
     "mailframe.net.certificates": "reads them again when they change",
     "mailframe.net.server_tls": "contexts for Twisted",

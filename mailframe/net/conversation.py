@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailframe.deadlines import EARLY_SECONDS, Deadline
+from mailframe.net.accepting import Accepted
 from mailframe.net.lines import Inbox
 from mailframe.net.running import Running, park
 from mailframe.net.speaking import Speaking
@@ -186,10 +187,9 @@ class Conversation(Speaking):
     def connectionMade(self) -> None:
         """Start to converse."""
         self._begin_speaking()
-        if ITCPTransport.providedBy(self.transport):
+        if type(self.transport) is not Accepted and ITCPTransport.providedBy(self.transport):
             # An answer in two writes would else wait 40 ms for the client to acknowledge the first one.
             self.transport.setTcpNoDelay(True)
-        self.transport.registerProducer(self, True)
         self._running.go_on()
 
     def dataReceived(self, data: bytes) -> None:
@@ -337,7 +337,8 @@ class Conversation(Speaking):
         self._resume_reading()  # a connection that is not read never notices its end
         # What is left to be sent, or to be said by TLS, waits for the client.
         self._linger = Deadline(self.clock, LINGER_SECONDS, self.abort)
-        self.transport.unregisterProducer()
+        if self._is_producer:
+            self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def _resume_reading(self) -> None:

@@ -17,10 +17,12 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.posixbase import PosixReactorBase
-from twisted.internet.tcp import Client, Connector, Server
+from twisted.internet.tcp import Client, Connector, Port, Server
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from mailframe.net.accepting import Accepted, Accepting
 
 EVENTS = 64
 """Sockets that are served before the reactor has its turn."""
@@ -31,8 +33,8 @@ _HAS_EPOLL = hasattr(select, "epoll")
 _IN, _OUT, _GONE = (select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR) if _HAS_EPOLL else (1, 4, 24)
 _ALL_WRITTEN = ConnectionDone()
 """The end of a connection that we have closed."""
-PLAIN_TCP = (Client, Server)
-"""Twisted's own transports, of which we know how they read, and how they keep what is written."""
+PLAIN_TCP = (Accepted, Client, Server)
+"""Transports of which we know how they read, and how they keep what is written."""
 _READ_OCTETS = Server.bufferSize
 _Read: TypeAlias = "tuple[int, int, Any, bytes]"
 """How many octets were read, the descriptor, its transport, and the octets; none are the end."""
@@ -64,8 +66,11 @@ class Sockets:
         """
         Take the connections that a port will accept.
 
-        @param port: Twisted's C{tcp.Port}, whose C{transport} is there to be replaced.
+        @param port: one of Twisted's.
         """
+        if type(port) is Port:
+            Accepting.take_over(port, self)
+            return
         transport = port.transport
 
         def accepted(socket: Any, protocol: Any, peer: Any, port: Any, number: int, _reactor: Any) -> Any:

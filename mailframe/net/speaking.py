@@ -30,6 +30,7 @@ class Speaking(Protocol):
     _more: list[bytes] | None = None  # what was written behind it
     _more_octets = 0
     _is_plain = False
+    _is_producer = False
     _send: Callable[[bytes], int] | None = None  # that of the socket, while nothing waits to be sent before
 
     @property
@@ -72,7 +73,13 @@ class Speaking(Protocol):
                 return
             data, self._send = data[sent:], None
         if not self._gone:
-            self.transport.write(data)
+            self._hand_over(data)
+
+    def _hand_over(self, data: bytes) -> None:
+        if not self._is_producer:  # only who hands over can have handed over too much
+            self._is_producer = True
+            self.transport.registerProducer(self, True)
+        self.transport.write(data)
 
     def _begin_speaking(self) -> None:
         """The connection is there."""

@@ -237,6 +237,20 @@ class ConversationTests(SynchronousTestCase):
         conversation.wake()
         assert woken == [b"line", b"woken"]
 
+    def test_a_wake_during_other_work_is_none_for_who_pulls_then(self) -> None:
+        work: Deferred[None] = Deferred()
+
+        async def talk(conversation: Scripted) -> None:
+            await work
+            await conversation.next_line()
+
+        conversation = self.begin(talk)
+        conversation.wake()
+        work.callback(None)
+        assert conversation.over is None
+        conversation.dataReceived(b"line\r\n")
+        assert conversation._done
+
     def test_a_stop_lets_a_pull_go_on_while_something_is_half_received(self) -> None:
         async def talk(conversation: Scripted) -> None:
             conversation.busy = True

@@ -16,9 +16,9 @@ from twisted.internet.interfaces import IHalfCloseableProtocol, IReadDescriptor
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.tcp import Port
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.logger import LogEvent
 from twisted.python.failure import Failure
-from zope.interface import implementer, provider
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from mailframe.net.sockets import EVENTS, SHORT_OCTETS, Sockets, sockets_of
@@ -100,21 +100,6 @@ def side() -> Iterator[Side]:
     side = Side()
     yield side
     side.close()
-
-
-@pytest.fixture
-def logged() -> Iterator[list[LogEvent]]:
-    """What is logged as a failure meanwhile."""
-    events: list[LogEvent] = []
-
-    @provider(ILogObserver)
-    def observe(event: LogEvent) -> None:
-        if event.get("log_failure") is not None:
-            events.append(event)
-
-    globalLogPublisher.addObserver(observe)
-    yield events
-    globalLogPublisher.removeObserver(observe)
 
 
 def reset(client: socket.socket) -> None:
