@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -120,7 +119,7 @@ class ConversationFactory(ServerFactory):
         self.limits = limits
         self.conversations: dict[Conversation, str] = {}
         self.refused: set[TooMany] = set()
-        self._per_address: Counter[str] = Counter()
+        self._per_address: dict[str, int] = {}
         self._stopped: Deferred[None] | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
@@ -135,17 +134,18 @@ class ConversationFactory(ServerFactory):
         conversation = self.build(host, port)
         conversation.on_end = self._ended
         self.conversations[conversation] = peer.name
-        self._per_address[peer.name] += 1
+        self._per_address[peer.name] = self._per_address.get(peer.name, 0) + 1
         return conversation
 
     def _is_full(self, peer: Peer) -> bool:
         allowed = self.limits.per_loopback if peer.is_local else self.limits.per_address
-        return len(self.conversations) >= self.limits.connections or self._per_address[peer.name] >= allowed
+        return len(self.conversations) >= self.limits.connections or self._per_address.get(peer.name, 0) >= allowed
 
     def _ended(self, conversation: Conversation) -> None:
         name = self.conversations.pop(conversation)
-        self._per_address[name] -= 1
-        if not self._per_address[name]:
+        if self._per_address[name] > 1:
+            self._per_address[name] -= 1
+        else:
             del self._per_address[name]
         self._tell_when_empty()
 

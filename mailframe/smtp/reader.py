@@ -17,6 +17,8 @@ _END = b"\r\n.\r\n"
 _DOT = _END[:3]
 _DOTTED = re.compile(re.escape(_DOT))  # finds it in half of the time that C{bytes.find} takes
 _ONLY_CRLF = (None, "\r\n")
+_LINE_ENDS = IncrementalNewlineDecoder(None, translate=False)
+"""For one piece at a time, of whatever message."""
 
 
 @define(eq=False)
@@ -43,7 +45,6 @@ class Reader:
     _first: bool = field(default=False, init=False)
     _over: bool = field(default=True, init=False)
     _left: int = field(default=0, init=False)
-    _line_ends: IncrementalNewlineDecoder = field(factory=partial(IncrementalNewlineDecoder, None, False), init=False)
 
     def __attrs_post_init__(self) -> None:
         self.line = partial(self.inbox.line, self.limit)
@@ -64,7 +65,6 @@ class Reader:
     def _forget_looks(self) -> None:
         self.bare_newlines = self.nul = self.long_line = False
         self._open_line = 0
-        self._line_ends.reset()
 
     @property
     def text_is_over(self) -> bool:
@@ -150,8 +150,9 @@ class Reader:
     def _look_at(self, piece: bytes) -> None:
         # The decoder of text files notes which line ends it sees, at twice the speed of counting them. It leaves a CR
         # at the end for the next time, but that one is bare: a CR that may belong to a CRLF was held back.
-        self._line_ends.decode(piece.decode("latin-1"))
-        if self._line_ends.newlines not in _ONLY_CRLF or piece.endswith(b"\r"):
+        _LINE_ENDS.reset()
+        _LINE_ENDS.decode(piece.decode("latin-1"))
+        if _LINE_ENDS.newlines not in _ONLY_CRLF or piece.endswith(b"\r"):
             self.bare_newlines = True
         if b"\0" in piece:
             self.nul = True
