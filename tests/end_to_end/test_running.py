@@ -96,6 +96,8 @@ def _wait_until_refused(port: int) -> None:
             socket.create_connection(("127.0.0.1", port), 5).close()
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:
+            continue  # it has closed while we came
         time.sleep(0.01)
     raise AssertionError("it still listens")
 
