@@ -19,21 +19,13 @@ class Randomness:
 
     _stock: bytes = field(default=b"", init=False)
     _at: int = field(default=0, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        # To ask for the process's id each time would be a system call more. This keeps it for as long as the process
-        # lives, which it does anyway.
-        os.register_at_fork(after_in_child=self._forget)
+    _process: int = field(default=0, init=False)
 
     def __call__(self, octets: int) -> bytes:
         """Return so many octets, which nobody else has got or will get."""
         start, end = self._at, self._at + octets
-        if end > len(self._stock):
-            self._stock = os.urandom(max(octets, STOCK_OCTETS))
+        if end > len(self._stock) or self._process != os.getpid():  # a child must not give out what its parent does
+            self._stock, self._process = os.urandom(max(octets, STOCK_OCTETS)), os.getpid()
             start, end = 0, octets
         self._at = end
         return self._stock[start:end]
-
-    def _forget(self) -> None:
-        """This is a child now: it must not give out what its parent does."""
-        self._stock, self._at = b"", 0
