@@ -124,7 +124,7 @@ class SQLiteJournal:
         assert self._database is not None, "the journal is not open"
         return self._database
 
-    def _see_to_it(self) -> None:
+    def _see_to_it(self, seconds: float = WRITE_SECONDS) -> None:
         """Write now if there is enough, or else soon; lose what is too much."""
         if len(self._gathered) > WAITING_ENTRIES:
             self._gathered.pop()
@@ -135,7 +135,7 @@ class SQLiteJournal:
             self._write_some()
         elif self._timer is None:
             assert self._site is not None
-            self._timer = self._site.clock.callLater(WRITE_SECONDS, self._time_is_over)
+            self._timer = self._site.clock.callLater(seconds, self._time_is_over)
 
     def _time_is_over(self) -> None:
         self._timer = None
@@ -149,14 +149,14 @@ class SQLiteJournal:
         self._given += count
         self._writing = True
         written = self._open.write(lambda connection: blocks.write(connection, some))
-        return written.addErrback(self._not_written, count).addCallback(self._written)
+        return written.addErrback(self._not_written, count).addCallback(self._written, len(self._gathered))
 
-    def _written(self, _done: None) -> None:
+    def _written(self, _done: None, left: int) -> None:
         self._writing = False
         if self._lost:
             _log.warn("the journal has lost {lost} entries: the disk was too slow", lost=self._lost)
             self._lost = 0
-        self._see_to_it()
+        self._see_to_it(0.0 if left else WRITE_SECONDS)  # what was left then has waited already
 
     def _not_written(self, failure: Failure, count: int) -> None:
         _log.warn("the journal has lost {lost} entries: {why}", lost=count, why=failure.getErrorMessage())
