@@ -189,16 +189,24 @@ class Database:
         @raise Temporary: the disk is full or broken, or another process has the database; nothing was changed.
         @raise InDoubt: as before, and a crash may still bring the change about.
         """
-        return self.write_together(group.one_by_one, operation, then, quick=quick)
+        each = None if then is None else lambda results: then(*results)
+        return self.write_together(group.one_by_one, operation, each, quick=quick)
 
     def write_together(
-        self, together: Together[T], item: Any, then: Callable[[T], None] | None = None, *, quick: bool = False
+        self,
+        together: Together[T],
+        item: Any,
+        then: Callable[[Sequence[T]], None] | None = None,
+        *,
+        quick: bool = False,
     ) -> Deferred[T]:
         """
         As L{write}, for something that takes less time when it is done with several items at once.
 
         @param together: does it, with this item and with those that others have asked it to be done with meanwhile; it
             returns a result for each of them, and raises if it fails for any: then it is called with each alone.
+        @param then: gets the results of those next to each other in a group that name the same function, once they are
+            durable, and before any of them fires.
         """
         assert self._checkpoints is not None, "the database is not open"
         job = Job(together, item, then, quick, Deferred())

@@ -25,6 +25,7 @@ Together: TypeAlias = Callable[[Writer, Sequence[Any]], Sequence[T]]
 
 _log = Logger()
 _together = attrgetter("together")
+_then = attrgetter("then")
 
 
 @define(eq=False)
@@ -34,14 +35,14 @@ class Job:
 
     @ivar together: does it, and what else of its kind is in the group.
     @ivar item: what it does it with.
-    @ivar then: gets the result, once it is durable.
+    @ivar then: gets the result, once it is durable, and those of others in the group that name the same function.
     @ivar quick: it touches a few pages, so that it may be done in the reactor.
     @ivar result: what became of it; a L{Failure} if it failed.
     """
 
     together: Together[Any]
     item: Any
-    then: Callable[[Any], None] | None
+    then: Callable[[Sequence[Any]], None] | None
     quick: bool
     done: Deferred[Any]
     result: Any = None
@@ -99,17 +100,23 @@ def fail(jobs: Sequence[Job], error: Exception, kind: type[Temporary] = Temporar
 
 
 def tell(jobs: Sequence[Job]) -> None:
-    """Fire the Deferreds, in the reactor."""
+    """Say what has changed, and fire the Deferreds, in the reactor."""
+    for then, alike in groupby(jobs, _then):
+        if then is not None:
+            _say(then, [job.result for job in alike if not isinstance(job.result, Failure)])
     for job in jobs:
         if isinstance(job.result, Failure):
             job.done.errback(job.result)
-            continue
-        if job.then is not None:
-            try:
-                job.then(job.result)
-            except Exception:  # it is done nevertheless, and the others wait for their answers
-                _log.failure("cannot tell of a change")
-        job.done.callback(job.result)
+        else:
+            job.done.callback(job.result)
+
+
+def _say(then: Callable[[Sequence[Any]], None], results: Sequence[Any]) -> None:
+    try:
+        if results:
+            then(results)
+    except Exception:  # it is done nevertheless, and all wait for their answers
+        _log.failure("cannot tell of a change")
 
 
 def _all_succeed(connection: apsw.Connection, jobs: Sequence[Job]) -> bool:

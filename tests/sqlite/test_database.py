@@ -89,7 +89,7 @@ class GroupTests(_Tests):
                 raise NoSuchAccount("no 2")
             return list(numbers)
 
-        asked: list[Deferred[int]] = [data.write_together(together, n, told.append, quick=True) for n in (1, 2, 3)]
+        asked: list[Deferred[int]] = [data.write_together(together, n, told.extend, quick=True) for n in (1, 2, 3)]
         assert await asked[0] == 1
         await self.assertFailure(asked[1], NoSuchAccount)
         assert await asked[2] == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from attrs import define
 from twisted.internet.defer import Deferred
@@ -30,12 +30,15 @@ class _Delivery:
     when: int
 
 
-@value
-class _Outcome:
-    """The places that have a message now, and the filings that failed."""
+class _Failed(dict[Filing, Exception]):
+    """The filings of a message that failed, and the places that it has in spite of them."""
 
-    places: Sequence[tuple[int, FlagSet]]
-    failed: Mapping[Filing, Exception]
+    __slots__ = ("places",)
+    places: list[tuple[int, FlagSet]]
+
+    def is_anywhere(self) -> bool:
+        """Whether the message is in the database."""
+        return bool(self.places)
 
 
 @implementer(IMailStore, IBulkDelivery)
@@ -57,26 +60,26 @@ class SQLiteStore:
             raise NoSuchAccount("There is no such account")
         return SQLiteAccount(self.kept, await self.kept.database.write(lambda writer: ensure_account(writer, account)))
 
-    async def deliver(self, message: Message, filings: Sequence[Filing]) -> Mapping[Filing, Exception]:
+    def deliver(self, message: Message, filings: Sequence[Filing]) -> Awaitable[Mapping[Filing, Exception]]:
         """Store one message for many accounts."""
         when = int(self.kept.site.clock.seconds())
 
-        def insert(prepared: Prepared) -> Deferred[_Outcome]:
+        def insert(prepared: Prepared) -> Deferred[_Failed]:
             delivery, quick = _Delivery(prepared, filings, when), prepared.is_quick(len(filings))
             return self.kept.database.write_together(self._deliver_all, delivery, self._delivered, quick=quick)
 
-        return (await stored(message, self.kept.files, self.kept.site, insert, _is_anywhere)).failed
+        return stored(message, self.kept.files, self.kept.site, insert, _Failed.is_anywhere)
 
-    def _delivered(self, outcome: _Outcome) -> None:
-        self.kept.watchers.notify([mailbox for mailbox, _flags in outcome.places])
+    def _delivered(self, delivered: Sequence[_Failed]) -> None:
+        self.kept.watchers.notify({mailbox for each in delivered for mailbox, _flags in each.places})
 
-    def _deliver_all(self, connection: Writer, deliveries: Sequence[_Delivery]) -> list[_Outcome]:
+    def _deliver_all(self, connection: Writer, deliveries: Sequence[_Delivery]) -> list[_Failed]:
         """Store what came together; a message that has no place is left out."""
-        outcomes, insertions = [], []
         found: dict[Filing, tuple[int, FlagSet] | MailError] = {}
+        results = []
         for delivery in deliveries:
-            places: list[tuple[int, FlagSet]] = []
-            failed: dict[Filing, Exception] = {}
+            failed = _Failed()
+            failed.places = []
             for filing in delivery.filings:
                 place = found.get(filing)
                 if place is None:
@@ -84,13 +87,16 @@ class SQLiteStore:
                 if isinstance(place, MailError):
                     failed[filing] = place
                 else:
-                    places.append(place)
-            outcomes.append(_Outcome(places, failed))
-            if places:
-                insertions.append(Insertion(delivery.prepared, places, delivery.when))
+                    failed.places.append(place)
+            results.append(failed)
+        insertions = [
+            Insertion(each.prepared, failed.places, each.when)
+            for each, failed in zip(deliveries, results, strict=True)
+            if failed.places
+        ]
         if insertions:
             insert_all(connection, insertions)
-        return outcomes
+        return results
 
     def _place_or_error(self, connection: Writer, filing: Filing) -> tuple[int, FlagSet] | MailError:
         try:
@@ -117,10 +123,6 @@ class SQLiteStore:
                 return int(number)
             return self._made(connection, account, INBOX)
         return new_mailbox(connection, account, name)
-
-
-def _is_anywhere(outcome: _Outcome) -> bool:
-    return bool(outcome.places)
 
 
 def find_account(connection: Writer, name: str) -> int | None:
