@@ -171,14 +171,21 @@ class GatheringTests(TestCase):
             self.end()
         assert self.sizes == [1, 1, 1]
 
-    def test_where_many_wrote_a_group_is_half_of_them(self) -> None:
+    def test_where_many_wrote_a_group_is_most_of_them(self) -> None:
         self.ask(6)
         self.end()
-        self.ask(1)
-        self.ask(1)
+        for _ in range(3):
+            self.ask(1)
         assert self.sizes == [6]
         self.ask(1)
-        assert self.sizes == [6, 3]
+        assert self.sizes == [6, 4]
+        self.end()
+
+    def test_of_two_who_write_at_the_same_time_neither_waits_for_the_other(self) -> None:
+        self.ask(2)
+        self.end()
+        self.ask(1)
+        assert self.sizes == [2, 1]
         self.end()
 
     def test_others_are_waited_for_no_longer_than_a_moment(self) -> None:
