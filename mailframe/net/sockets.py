@@ -158,7 +158,20 @@ class Sockets:
 
     def doRead(self) -> None:
         """
-        Serve the sockets that are ready.
+        Serve the sockets that are ready, and those that are so by then.
+
+        While some are served others have mostly said something, and a turn of the reactor in between takes longer than
+        to serve one of them. So it has its turn when nobody is left or enough were served; what is committed meanwhile
+        is committed together (a tenth less to do for a message, with ten clients). Who is alone has just been served.
+        """
+        left = EVENTS
+        while left > 0 and (ready := self._epoll.poll(0, left)):
+            self._serve_ready(ready)
+            left = left - len(ready) if len(self._sockets) > 1 else 0
+
+    def _serve_ready(self, ready: list[tuple[int, int]]) -> None:
+        """
+        Serve sockets by their descriptors and events.
 
         All are read before any is served, and those that have said little are served first. So the kernel and Python
         each do the same again and again, and of commands the same ones follow each other: with code and data still in
@@ -168,7 +181,7 @@ class Sockets:
         sockets = self._sockets
         read: list[_Read] = []
         others: list[tuple[int, Any, int]] = []
-        for number, events in self._epoll.poll(0, EVENTS):
+        for number, events in ready:
             socket: Any = sockets.get(number)
             if events != _IN or type(socket) not in PLAIN_TCP or not socket.connected:
                 others.append((number, socket, events))

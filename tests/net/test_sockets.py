@@ -216,14 +216,15 @@ def test_so_it_is_while_nobody_reads(side: Side) -> None:
 
 
 class Polled:
-    """An epoll after whose answer something happens."""
+    """An epoll after whose first answer something happens."""
 
     def __init__(self, epoll: Any, then: Callable[[], None], more: Sequence[tuple[int, int]] = ()) -> None:
         self.epoll, self.then, self.more = epoll, then, more
 
     def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
         events = [*self.epoll.poll(timeout, most), *self.more]
-        self.then()
+        then, self.then, self.more = self.then, lambda: None, ()
+        then()
         return events
 
     def __getattr__(self, name: str) -> Any:
@@ -243,7 +244,6 @@ def test_a_socket_with_nothing_to_be_read_after_all_is_left_alone(side: Side) ->
     nothing = [(noting.transport.fileno(), select.EPOLLIN)]
     side.sockets._epoll = Polled(side.sockets._epoll, lambda: None, nothing)
     side.sockets.doRead()
-    side.sockets._epoll.more = ()
     client.sendall(b"now")
     side.sockets.doRead()
     assert (noting.heard, noting.ends) == (b"now", [])
@@ -271,6 +271,28 @@ def test_however_many_are_ready_the_reactor_has_its_turn(side: Side) -> None:
     assert sum(noting.heard == b"x" for _, noting in pairs) == EVENTS
     side.sockets.doRead()
     assert all(noting.heard == b"x" for _, noting in pairs)
+
+
+def test_who_speaks_while_others_are_served_is_served_before_the_reactor_has_its_turn(side: Side) -> None:
+    (first, one), (second, two) = side.connect(), side.connect()
+    first.sendall(b"x")
+    side.sockets._epoll = Polled(side.sockets._epoll, lambda: second.sendall(b"y"))
+    side.sockets.doRead()
+    assert (one.heard, two.heard) == (b"x", b"y")
+
+
+def test_those_who_answer_each_answer_do_not_keep_the_reactor_from_it(side: Side) -> None:
+    class Endless(Noting):
+        def dataReceived(self, data: bytes) -> None:
+            super().dataReceived(data)
+            for client, _ in pairs:
+                client.sendall(b"x")
+
+    pairs = [side.connect(Endless) for _ in range(2)]
+    pairs[0][0].sendall(b"x")
+    side.sockets.doRead()
+    assert sum(len(noting.heard) for _, noting in pairs) >= EVENTS
+    side.sockets.doRead()
 
 
 def test_who_says_much_is_served_before_others_are_read(side: Side) -> None:
