@@ -209,7 +209,7 @@ class ServiceTests(TestCase):
             return sum(isinstance(reader, Sockets) for reader in reactor.getReaders())
 
         service = await self.running(self.server())
-        self.assertEqual(watched(), 0)
+        self.assertEqual(watched(), 1)
         for client in [await self.client(service) for _ in range(3)]:
             await client.hear(b"hello")
         self.assertEqual(watched(), 1)

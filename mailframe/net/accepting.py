@@ -41,7 +41,6 @@ class Accepted(Server):
 class Accepting(Port):
     """Twisted's port, which accepts itself and leaves what goes wrong to Twisted."""
 
-    _sockets: Any
     _kind: tuple[int, int, int]
     _most: int
 
@@ -50,15 +49,15 @@ class Accepting(Port):
         """
         Make one of a port that listens: whoever has bound it asks nobody of which class it should be.
 
-        @param port: a C{tcp.Port}.
-        @param sockets: the reactor for its connections.
+        @param port: a C{tcp.Port} that does not read.
+        @param sockets: the reactor for it and for its connections.
         """
         listening = port.socket
         # An answer in two writes would else wait 40 ms for the client to acknowledge the first one. Linux hands this
         # on to what is accepted.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port.__class__ = cls
-        port._sockets, port._most = sockets, MORE
+        port.reactor, port._most = sockets, MORE
         port._kind = listening.family, listening.type, listening.proto
 
     def doRead(self) -> None:
@@ -93,4 +92,4 @@ class Accepting(Port):
             connection.close()
             return
         self.sessionno += 1
-        protocol.makeConnection(Accepted(connection, protocol, peer, self, self.sessionno, self._sockets))
+        protocol.makeConnection(Accepted(connection, protocol, peer, self, self.sessionno, self.reactor))

@@ -161,13 +161,14 @@ class Sockets:
         Serve the sockets that are ready, and those that are so by then.
 
         While some are served others have mostly said something, and a turn of the reactor in between takes longer than
-        to serve one of them. So it has its turn when nobody is left or enough were served; what is committed meanwhile
-        is committed together (a tenth less to do for a message, with ten clients). Who is alone has just been served.
+        to serve one of them. So it has its turn when enough were served, or there was but one: with ten clients a tenth
+        less to do for a message, and what is committed is committed together.
         """
         left = EVENTS
-        while left > 0 and (ready := self._epoll.poll(0, left)):
+        while left > 0:
+            ready = self._epoll.poll(0, left)
             self._serve_ready(ready)
-            left = left - len(ready) if len(self._sockets) > 1 else 0
+            left = left - len(ready) if len(ready) > 1 else 0
 
     def _serve_ready(self, ready: list[tuple[int, int]]) -> None:
         """

@@ -28,7 +28,9 @@ class Listening:
         self.lets_in = True
         self.port: Any = Port(0, Factory.forProtocol(self.make), 200, interface, self.reactor)
         self.port.startListening()
+        self.port.stopReading()
         self.sockets.serve(self.port)
+        self.port.startReading()
         self.clients: list[socket.socket] = []
 
     def make(self) -> Any:
@@ -46,7 +48,7 @@ class Listening:
         for client in self.clients:
             client.close()
         self.sockets.connectionLost(connectionDone)
-        self.port.connectionLost(connectionDone)
+        assert not self.port.connected
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def listening() -> Iterator[Listening]:
 
 def test_who_connects_is_known_by_his_address(listening: Listening) -> None:
     client = listening.connect()
-    listening.port.doRead()
+    listening.sockets.doRead()
     transport = listening.made[0].transport
     assert transport.getPeer() == IPv4Address("TCP", *client.getsockname())
     assert transport.getHost() == IPv4Address("TCP", *client.getpeername())
@@ -69,7 +71,7 @@ def test_who_connects_is_known_by_his_address(listening: Listening) -> None:
 def test_so_it_is_over_ipv6() -> None:
     listening = Listening("::1")
     client = listening.connect()
-    listening.port.doRead()
+    listening.sockets.doRead()
     transport = listening.made[0].transport
     assert transport.getPeer() == IPv6Address("TCP", "::1", client.getsockname()[1])
     assert transport.getHost() == IPv6Address("TCP", "::1", client.getpeername()[1])
@@ -78,7 +80,7 @@ def test_so_it_is_over_ipv6() -> None:
 
 def test_small_answers_are_sent_at_once(listening: Listening) -> None:
     listening.connect()
-    listening.port.doRead()
+    listening.sockets.doRead()
     assert listening.made[0].transport.getTcpNoDelay()
 
 
@@ -100,7 +102,7 @@ def test_however_many_come_together_are_accepted_soon(listening: Listening) -> N
 def test_who_is_not_wanted_is_hung_up_on(listening: Listening) -> None:
     client = listening.connect()
     listening.port.factory.buildProtocol = lambda address: None
-    listening.port.doRead()
+    listening.sockets.doRead()
     assert client.recv(10) == b""
     assert not listening.made
 
@@ -108,12 +110,12 @@ def test_who_is_not_wanted_is_hung_up_on(listening: Listening) -> None:
 def test_a_connection_that_cannot_be_served_is_the_only_one(listening: Listening, logged: list[LogEvent]) -> None:
     listening.lets_in = False
     client = listening.connect()
-    listening.port.doRead()
+    listening.sockets.doRead()
     assert client.recv(10) == b""
     assert [each["log_format"] for each in logged] == ["a connection could not be served"]
     listening.lets_in = True
     listening.connect()
-    listening.port.doRead()
+    listening.sockets.doRead()
     assert len(listening.made) == 1
 
 
@@ -137,9 +139,9 @@ class Exhausted:
 def test_what_cannot_be_accepted_is_left_to_twisted(listening: Listening) -> None:
     listening.connect()
     listening.port.socket = exhausted = Exhausted(listening.port.socket)
-    listening.port.doRead()
+    listening.sockets.doRead()
     assert exhausted.asked == 2
     assert not listening.made
     listening.port.socket = exhausted.listening
-    listening.port.doRead()
+    listening.sockets.doRead()
     assert len(listening.made) == 1
