@@ -95,6 +95,26 @@ class GroupTests(_Tests):
         assert await asked[2] == 3
         assert self.numbers(data) == told == [1, 3]
 
+    async def test_what_was_done_together_is_told_at_once_before_anyone_goes_on(self) -> None:
+        data = self.opened()
+        told: list[Sequence[int]] = []
+        asked: list[Deferred[int]] = [data.write_together(_same, n, told.append, quick=True) for n in (1, 2, 3)]
+        before = [await each and len(told) for each in asked]
+        assert (before, told) == ([1, 1, 1], [[1, 2, 3]])
+
+    async def test_who_cannot_be_told_keeps_nobody_from_an_answer(self) -> None:
+        data = self.opened()
+        told: list[int] = []
+
+        def broken(_numbers: Sequence[int]) -> None:
+            raise ZeroDivisionError("nobody listens")
+
+        asked: list[Deferred[int]] = [data.write_together(_same, n, broken, quick=True) for n in (1, 2)]
+        asked.append(data.write_together(_same, 3, told.extend, quick=True))
+        assert [await each for each in asked] == [1, 2, 3]
+        assert told == [3]
+        assert len(self.flushLoggedErrors(ZeroDivisionError)) == 1
+
     async def test_no_group_is_larger_than_its_bound(self) -> None:
         data, sizes = self.opened(), []
 
@@ -244,6 +264,10 @@ class CheckpointTests(_Tests):
             disk.unwritable = ""
             await inline.write(_fill)
             assert os.path.getsize(data.path) > 20 * 4096
+
+
+def _same(_connection: Any, items: Sequence[int]) -> Sequence[int]:
+    return items
 
 
 def _fill(connection: Any) -> None:
