@@ -99,3 +99,15 @@ def test_lines_have_a_limit() -> None:
     assert reader.line() == b"12345678"
     reader.inbox.feed(b"x" * 12000 + b"\r\n")
     assert reader.sasl_line() == b"x" * 12000
+
+
+def test_a_chunk_comes_in_pieces_and_ends_where_it_was_said_to() -> None:
+    reader = Reader(Inbox(), 512)
+    reader.begin_chunks()
+    reader.begin_chunk(6)
+    assert (reader.chunk_text(), reader.chunk()) == (None, None)
+    reader.inbox.feed(b"a\r")
+    assert reader.chunk_text() == b"a"
+    reader.inbox.feed(b"\nb\r\nNOOP\r\n")
+    assert (reader.chunk_text(), reader.chunk_is_over, reader.end_chunks()) == (b"\r\nb\r\n", True, b"")
+    assert reader.line() == b"NOOP"
