@@ -22,6 +22,7 @@ from mailframe.net import programs
 from mailframe.site import Program, Site
 from mailframe.spool import FileBody, Message
 from mailframe.testing.programs import Act, FakePrograms
+from tests.temporary import path_for
 
 ME, ANN, BOB = Address("me", "example.net"), Address("ann", "example.org"), Address("bob", "example.org")
 MAIL = Message.from_bytes(b"Subject: hi\r\n\r\nHello\r\nyou\r\n")
@@ -71,7 +72,7 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(self.programs.started[0][1], TOP.replace(b"\n", b"\r\n"))
 
     def test_line_ends_are_changed_across_the_pieces_of_a_big_message(self) -> None:
-        path = self.mktemp()
+        path = path_for(self)
         body = b"x" * (256 * 1024 - 1) + b"\r\nyou\r"
         with open(path, "wb") as file:
             file.write(body)
@@ -79,7 +80,7 @@ class CommandTests(SynchronousTestCase):
         self.assertTrue(self.programs.started[0][1].endswith(b"\n\n" + b"x" * (256 * 1024 - 1) + b"\nyou\r"))
 
     def test_it_never_takes_a_part_of_a_message_for_the_whole(self) -> None:
-        gone = Message(b"Subject: big\r\n\r\n", FileBody(self.mktemp(), 10))
+        gone = Message(b"Subject: big\r\n\r\n", FileBody(path_for(self), 10))
         self.assertEqual(
             self.deliver(ToCommand([PROGRAM]), message=gone),
             Retry("4.3.5", "The program for this address cannot be run"),
@@ -263,7 +264,7 @@ data = sys.stdin.buffer.read()
 print(len(data), data.count(b"\\r"), data[:29], sys.argv[1:], os.environ["RECIPIENT"])
 sys.exit(67)
 """
-        path, body = self.mktemp(), b"x" * 998 + b"\r\n"
+        path, body = path_for(self), b"x" * 998 + b"\r\n"
         with open(path, "wb") as file:
             for _ in range(5000):
                 file.write(body)

@@ -33,6 +33,7 @@ from mailframe.site import Site
 from mailframe.sqlite import SQLite, schema
 from mailframe.sqlite.database import Database
 from mailframe.testing.journals import START, JournalContract, arrived, ids
+from tests.temporary import path_for
 
 T = TypeVar("T")
 
@@ -291,7 +292,7 @@ class SwitchedOffTests(SynchronousTestCase):
         return self.successResultOf(Deferred.fromCoroutine(call))
 
     def test_a_journal_that_is_switched_off_is_none_and_forgets_what_was(self) -> None:
-        directory, clock = self.mktemp(), Clock()
+        directory, clock = path_for(self), Clock()
         data = SQLite(directory)
         self.now(data.start(Site("h", clock)))
         assert data.journal is not None
@@ -310,7 +311,7 @@ class SwitchedOffTests(SynchronousTestCase):
     def test_a_retention_of_nothing_is_a_mistake(self) -> None:
         for wrong in ({"days": 0}, {"entries": 0}, {"days": -1.0}):
             self.assertRaises(ValueError, lambda wrong=wrong: Retention(**wrong))
-        self.assertRaises(TypeError, lambda: SQLite(self.mktemp(), events=30))  # type: ignore[arg-type]  # the mistake
+        self.assertRaises(TypeError, lambda: SQLite(path_for(self), events=30))  # type: ignore[arg-type]  # the mistake
 
 
 OLD = (

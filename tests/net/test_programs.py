@@ -20,6 +20,7 @@ from twisted.trial.unittest import TestCase
 from mailframe.net import programs
 from mailframe.net.programs import Ended, run
 from mailframe.site import Program, Site
+from tests.temporary import path_for
 
 
 def program(source: str, *arguments: str, **options: Any) -> Program:
@@ -58,7 +59,7 @@ class ProgramTests(TestCase):
 
     async def test_it_has_nothing_of_the_servers_but_what_it_is_given(self) -> None:
         source = "import os; print(sorted(os.environ), os.getcwd(), sorted(os.listdir('/proc/self/fd'))[:-1])"
-        folder = os.path.realpath(self.mktemp())
+        folder = os.path.realpath(path_for(self))
         os.mkdir(folder)
         ended = await self.run_it(program(source, directory=folder))
         shown = ended.output.decode()
@@ -82,7 +83,7 @@ class ProgramTests(TestCase):
         self.assertEqual(ended, Ended(0, 0, b"x" * 10))
 
     async def test_the_whole_group_is_killed_when_it_takes_too_long(self) -> None:
-        file = Path(self.mktemp())
+        file = Path(path_for(self))
         fork = "import os, sys, time; child = os.fork();"
         source = f"{fork} child and open(sys.argv[1], 'w').write(str(child)); time.sleep(600)"
         ended = await self.run_it(program(source, str(file.resolve())), seconds=2)
@@ -136,7 +137,7 @@ class ProgramTests(TestCase):
             yield b"half"
             raise OSError("the disk is broken")
 
-        file = Path(self.mktemp()).resolve()
+        file = Path(path_for(self)).resolve()
         source = "import sys; sys.stdin.read(); open(sys.argv[1], 'w')"
         with self.assertRaises(OSError):
             await self.run_it(program(source, str(file)), broken())

@@ -40,6 +40,7 @@ from mailframe.smtp.sending import Hop, Host, Sender
 from mailframe.spool import FileBody, Message
 from mailframe.store.memory import MemoryStore
 from mailframe.testing import tls
+from tests.temporary import path_for
 
 POLICY = PolicyUsed(PolicyType.NO_POLICY_FOUND, "example.org")
 NONE, MAY, ENCRYPT = (TLSRequirement(level, POLICY) for level in (Level.NONE, Level.MAY, Level.ENCRYPT))
@@ -387,7 +388,7 @@ class SendingTests(TestCase):
         factory: Any = Factory()
         factory.buildProtocol = lambda _address: Scripted(script)
         peer = self.listen(TLSMemoryBIOFactory(options, False, factory))
-        path = self.mktemp()
+        path = path_for(self)
         Path(path).write_bytes(ours.dumpPEM())
         how: dict[str, Any] = {"implicit_tls": True, "credentials": Credentials("ann")}
         [outcome] = (await self.send(self.hop(self.host(peer), certificate=path, **how))).values()
