@@ -70,7 +70,7 @@ class Accepting(Port):
                 self._most = max(1, accepted)
                 return
             except OSError:
-                super().doRead()  # type: ignore[no-untyped-call]
+                super().doRead()  # type: ignore[no-untyped-call]  # Twisted's has no annotations
                 return
             try:
                 self._let_in(socket.socket(*self._kind, descriptor), peer)
@@ -84,7 +84,7 @@ class Accepting(Port):
             peer = (host, *peer[1:])
         factory: Any = self.factory
         try:
-            protocol = factory.buildProtocol(self._buildAddr(peer))  # type: ignore[no-untyped-call]
+            protocol = factory.buildProtocol(self._buildAddr(peer))  # type: ignore[no-untyped-call]  # neither has this
         except Exception:
             connection.close()
             raise
